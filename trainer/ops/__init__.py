@@ -1,0 +1,1 @@
+"""One function per operation, each with interchangeable backends."""

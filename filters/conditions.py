@@ -1,0 +1,185 @@
+"""The conditions of rules: one scalar boolean SQL expression over named columns, and nothing else.
+
+DuckDB's own parser reads a condition; what it found is checked node by node before anything runs, so a
+condition cannot read a file, call a table function, run a query of its own, or depend on the clock, on chance
+or on a setting. Dotted names may be written with or without quotes: gopher.words and "gopher.words" are the
+same column.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from gristmill.base.errors import UserError, did_you_mean
+
+_CLASSES = frozenset(
+    ("BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION")
+    + ("LAMBDA", "OPERATOR", "TYPE")
+)
+"""Kinds of expression that compute a value from a row (LAMBDA is how DuckDB reads `metadata -> '$.key'`)."""
+
+_REFUSED = {
+    "SUBQUERY": "a subquery",
+    "WINDOW": "a window function",
+    "STAR": "a star",
+    "PARAMETER": "a parameter",
+    "DEFAULT": "DEFAULT",
+}
+
+_MACROS = frozenset(
+    ("array_to_string", "fdiv", "fmod", "if", "list_avg", "list_bool_and", "list_bool_or", "list_count")
+    + ("list_first", "list_last", "list_max", "list_median", "list_min", "list_sum", "nullif", "split_part")
+)
+"""DuckDB's built-in macros that compute a value from their arguments alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A checked condition."""
+
+    sql: str
+    """The expression as DuckDB spells it, every column name quoted."""
+    columns: tuple[str, ...]
+    """The columns that it reads, in order of first mention."""
+
+
+@functools.cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "threads": 1,
+            "lock_configuration": "true",
+        },
+    )
+
+
+def engine() -> duckdb.DuckDBPyConnection:
+    """A connection of its own to this process's sealed engine: no files, no network, one thread."""
+    return _database().cursor()
+
+
+@functools.cache
+def _functions() -> frozenset[str]:
+    """Scalar functions whose value depends on their arguments alone."""
+    rows = (
+        engine()
+        .execute(
+            "SELECT DISTINCT lower(function_name) FROM duckdb_functions()"
+            " WHERE function_type = 'scalar' AND stability = 'CONSISTENT'"
+            " AND function_name NOT IN (SELECT function_name FROM duckdb_functions()"
+            " WHERE function_type = 'scalar' AND stability <> 'CONSISTENT')"
+        )
+        .fetchall()
+    )
+    return frozenset(name for (name,) in rows) | _MACROS
+
+
+def parse_condition(text: str, columns: Iterable[str], where: str) -> Condition:
+    """Check a condition against the names of the available columns.
+
+    Raises UserError at `where` for a syntax error, an unknown column or function (with the nearest name), and
+    for anything that is no scalar expression.
+    """
+    row = engine().execute("SELECT json_serialize_sql(?)", [f"SELECT {text}\n"]).fetchone()
+    assert row is not None
+    parsed = json.loads(row[0])
+    if parsed["error"]:
+        raise UserError(f"cannot read the condition `{text}`: {parsed['error_message']}", where=where)
+    statements = parsed["statements"]
+    node = statements[0]["node"]
+    plain = (
+        len(statements) == 1
+        and node["type"] == "SELECT_NODE"
+        and node["from_table"]["type"] == "EMPTY"
+        and len(node["select_list"]) == 1
+        and not any(
+            node[part]
+            for part in ("modifiers", "where_clause", "group_expressions", "having", "qualify", "sample")
+        )
+        and not node["cte_map"]["map"]
+    )
+    if not plain:
+        raise UserError(f"the condition `{text}` is not one expression", where=where)
+    known = {name.casefold(): name for name in columns}
+    used: dict[str, None] = {}
+    _check(node["select_list"][0], text, known, used, where)
+    row = engine().execute("SELECT json_deserialize_sql(?)", [json.dumps(parsed)]).fetchone()
+    assert row is not None
+    return Condition(row[0].removeprefix("SELECT "), tuple(used))
+
+
+def _check(node: Any, text: str, known: Mapping[str, str], used: dict[str, None], where: str) -> None:
+    """Walk an expression; resolve its column names in place."""
+    if isinstance(node, list):
+        for child in node:
+            _check(child, text, known, used, where)
+        return
+    if not isinstance(node, dict):
+        return
+    kind = node.get("class")
+    if kind is not None and kind not in _CLASSES:
+        raise UserError(
+            f"the condition `{text}` contains {_REFUSED.get(kind, kind)}",
+            where=where,
+            mend="a condition is one expression over the columns of one document",
+        )
+    if kind == "COLUMN_REF":
+        name = ".".join(node["column_names"])
+        column = known.get(name.casefold())
+        if column is None:
+            raise UserError(
+                f"unknown column '{name}'", where=where, mend=nearest_column(name, known.values())
+            )
+        node["column_names"] = [column]
+        used[column] = None
+    if kind == "FUNCTION":
+        name = node["function_name"].lower()
+        if name not in _functions():
+            raise UserError(
+                f"the condition `{text}` calls '{name}', which is no function of a single document's columns",
+                where=where,
+                mend=did_you_mean(name, (known for known in _functions() if re.fullmatch(r"\w+", known))),
+            )
+    for child in node.values():
+        _check(child, text, known, used, where)
+
+
+def nearest_column(name: str, columns: Iterable[str]) -> str:
+    """A hint for a mistyped column: the nearest one, else the columns of the same group, else the groups."""
+    columns = sorted(columns)
+    hint = did_you_mean(name, columns)
+    if hint.startswith("did"):
+        return hint
+    group = [column for column in columns if column.split(".")[0] == name.split(".", maxsplit=1)[0]]
+    if group:
+        return f"columns there: {', '.join(group)}"
+    return f"available: {', '.join(sorted({c.split('.')[0] + ('.*' if '.' in c else '') for c in columns}))}"
+
+
+def check_boolean(condition: Condition, text: str, columns: Mapping[str, pa.DataType], where: str) -> None:
+    """Let DuckDB's binder check the types; raises UserError unless the condition is boolean."""
+    cursor = engine()
+    empty = pa.schema([(name, columns[name]) for name in condition.columns]).empty_table()
+    if not condition.columns:
+        empty = pa.table({"no column": pa.array([], pa.bool_())})
+    cursor.register("batch", empty)
+    try:
+        kind = cursor.sql(f"SELECT {condition.sql} AS value FROM batch").types[0]
+    except duckdb.Error as error:
+        message = str(error).splitlines()[0]
+        raise UserError(f"cannot use the condition `{text}`: {message}", where=where) from None
+    if str(kind) != "BOOLEAN":
+        raise UserError(f"the condition `{text}` is {kind}, not true or false", where=where)

@@ -1,0 +1,109 @@
+"""Annotators and rule sets as datatrove steps, for anybody's pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from datatrove.data import Document, DocumentsPipeline
+from datatrove.pipeline.base import PipelineStep
+from datatrove.pipeline.filters.base_filter import BaseFilter
+from datatrove.pipeline.writers.disk_base import DiskWriter
+from datatrove.utils.batching import batched
+
+from filters.base import Annotator, annotate_texts
+from filters.decide import BoundRules
+
+BATCH_SIZE = 256
+"""Documents a batch: enough to spread the cost of a call, few enough to keep in memory."""
+
+
+class AnnotatorStep(PipelineStep):
+    """Writes the columns of annotators into `Document.metadata`, under their dotted names."""
+
+    type = "🔎 - ANNOTATOR"
+    name = "annotators"
+
+    def __init__(self, annotators: Sequence[Annotator], batch_size: int = BATCH_SIZE) -> None:
+        super().__init__()
+        self.annotators = list(annotators)
+        self.batch_size = batch_size
+
+    def annotate(self, batch: Sequence[Document]) -> dict[str, pa.Table]:
+        """A table per annotator, keyed `name@version`, rows in the order of the batch."""
+        return annotate_texts(
+            self.annotators, [document.text for document in batch], [document.metadata for document in batch]
+        )
+
+    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        for batch in batched(data, self.batch_size):
+            with self.track_time("batch"):
+                tables = self.annotate(batch)
+                for table in tables.values():
+                    for name, column in zip(table.column_names, table.columns, strict=True):
+                        for document, value in zip(batch, column.to_pylist(), strict=True):
+                            document.metadata[name] = value
+            for document in batch:
+                self.update_doc_stats(document)
+                yield document
+
+
+class RuleFilterStep(BaseFilter):
+    """A rule set as a datatrove filter over what annotators wrote into `Document.metadata`.
+
+    The same engine decides as for stores (DuckDB over the batch as an Arrow table), so the decisions are the
+    same. The reason goes to the statistics (`dropped_<reason>`) and, with an exclusion writer, to
+    `filter_reason`; `on_drop` is called with every dropped document and its reason. A kept document's tier
+    goes to `Document.metadata["tier"]`.
+
+    Args:
+        rules: the rule set, bound to `columns` by `filters.decide.bind`.
+        columns: types of the columns; those named `id` and `text` come from the document, all others from its
+        metadata,
+            where a missing one is null.
+    """
+
+    name = "rules"
+
+    def __init__(
+        self,
+        rules: BoundRules,
+        columns: Mapping[str, pa.DataType],
+        batch_size: int = BATCH_SIZE,
+        exclusion_writer: DiskWriter | None = None,
+        on_drop: Callable[[Document, str], None] | None = None,
+    ) -> None:
+        super().__init__(exclusion_writer, batch_size)
+        self.rules = rules
+        self.columns = {name: columns[name] for name in rules.columns}
+        self.on_drop = on_drop
+
+    def filter(self, document: Document) -> bool | tuple[bool, str]:
+        """Decide one document; `run` decides batches."""
+        return self.filter_batch([document])[0]
+
+    def filter_batch(self, batch: Sequence[Document]) -> list[bool | tuple[bool, str]]:
+        """True, or False and the reason, for every document."""
+        arrays = {
+            name: pa.array([_field(document, name) for document in batch], kind)
+            for name, kind in self.columns.items()
+        }
+        arrays["id"] = pa.array([document.id for document in batch], pa.string())
+        results: list[bool | tuple[bool, str]] = []
+        for document, decision in zip(batch, self.rules.decide(pa.table(arrays)).to_pylist(), strict=True):
+            if decision["keep"]:
+                if self.rules.ruleset.tiers:
+                    document.metadata["tier"] = decision["tier"]
+                results.append(True)
+                continue
+            if self.on_drop is not None:
+                self.on_drop(document, decision["reason"])
+            results.append((False, decision["reason"]))
+        return results
+
+
+def _field(document: Document, name: str) -> Any:
+    if name in ("id", "text"):
+        return getattr(document, name)
+    return document.metadata.get(name)

@@ -21,8 +21,8 @@ import pyarrow as pa
 from gristmill.base.errors import UserError, did_you_mean
 
 _CLASSES = frozenset(
-    ("BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION")
-    + ("LAMBDA", "OPERATOR", "TYPE")
+    {"BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT"}
+    | {"FUNCTION", "LAMBDA", "OPERATOR", "TYPE"}
 )
 """Kinds of expression that compute a value from a row (LAMBDA is how DuckDB reads `metadata -> '$.key'`)."""
 
@@ -35,8 +35,7 @@ _REFUSED = {
 }
 
 _MACROS = frozenset(
-    ("array_to_string", "fdiv", "fmod", "if", "list_avg", "list_bool_and", "list_bool_or", "list_count")
-    + ("list_first", "list_last", "list_max", "list_median", "list_min", "list_sum", "nullif", "split_part")
+    ("fdiv", "fmod", "if", "list_avg", "list_max", "list_min", "list_sum", "nullif", "split_part")
 )
 """DuckDB's built-in macros that compute a value from their arguments alone."""
 
@@ -90,51 +89,87 @@ def _functions() -> frozenset[str]:
 def parse_condition(text: str, columns: Iterable[str], where: str) -> Condition:
     """Check a condition against the names of the available columns.
 
-    Raises UserError at `where` for a syntax error, an unknown column or function (with the nearest name), and
-    for anything that is no scalar expression.
+    Raises UserError at `where` for a syntax error, an unknown column or function (with the nearest name),
+    and for anything that is no scalar expression.
     """
-    row = engine().execute("SELECT json_serialize_sql(?)", [f"SELECT {text}\n"]).fetchone()
+    parsed = _parse(f"SELECT {text}\n", f"the condition `{text}`", where)
+    node = parsed["statements"][0]["node"]
+    if not (_plain(parsed, "EMPTY") and len(node["select_list"]) == 1 and not node["modifiers"]):
+        raise UserError(f"the condition `{text}` is not one expression", where=where)
+    used: dict[str, None] = {}
+    known = {name.casefold(): name for name in columns}
+    _check(node["select_list"][0], f"the condition `{text}`", known, used, where)
+    return Condition(_spell(parsed).removeprefix("SELECT "), tuple(used))
+
+
+def parse_order(text: str, columns: Iterable[str], where: str) -> Condition:
+    """Check a list of order terms ("fetched_at ASC NULLS LAST, exact.length DESC"), as `parse_condition`
+    does.
+
+    Returns them in `sql`, as DuckDB spells them.
+    """
+    parsed = _parse(f"SELECT 1 FROM t ORDER BY {text}\n", f"the order `{text}`", where)
+    node = parsed["statements"][0]["node"]
+    modifiers = node["modifiers"]
+    if not (
+        _plain(parsed, "BASE_TABLE") and len(modifiers) == 1 and modifiers[0]["type"] == "ORDER_MODIFIER"
+    ):
+        raise UserError(f"the order `{text}` is not a list of columns or expressions", where=where)
+    used: dict[str, None] = {}
+    known = {name.casefold(): name for name in columns}
+    for term in node["modifiers"][0]["orders"]:
+        before: dict[str, None] = {}
+        _check(term["expression"], f"the order `{text}`", known, before, where)
+        if not before:
+            raise UserError(f"a term of the order `{text}` names no column", where=where)
+        used |= before
+    return Condition(_spell(parsed).split(" ORDER BY ", 1)[1], tuple(used))
+
+
+def _parse(query: str, what: str, where: str) -> Any:
+    """DuckDB's syntax tree of a query."""
+    row = engine().execute("SELECT json_serialize_sql(?)", [query]).fetchone()
     assert row is not None
     parsed = json.loads(row[0])
     if parsed["error"]:
-        raise UserError(f"cannot read the condition `{text}`: {parsed['error_message']}", where=where)
-    statements = parsed["statements"]
-    node = statements[0]["node"]
-    plain = (
-        len(statements) == 1
-        and node["type"] == "SELECT_NODE"
-        and node["from_table"]["type"] == "EMPTY"
-        and len(node["select_list"]) == 1
-        and not any(
-            node[part]
-            for part in ("modifiers", "where_clause", "group_expressions", "having", "qualify", "sample")
-        )
-        and not node["cte_map"]["map"]
-    )
-    if not plain:
-        raise UserError(f"the condition `{text}` is not one expression", where=where)
-    known = {name.casefold(): name for name in columns}
-    used: dict[str, None] = {}
-    _check(node["select_list"][0], text, known, used, where)
+        raise UserError(f"cannot read {what}: {parsed['error_message']}", where=where)
+    return parsed
+
+
+def _spell(parsed: Any) -> str:
+    """A syntax tree as SQL."""
     row = engine().execute("SELECT json_deserialize_sql(?)", [json.dumps(parsed)]).fetchone()
     assert row is not None
-    return Condition(row[0].removeprefix("SELECT "), tuple(used))
+    return str(row[0])
 
 
-def _check(node: Any, text: str, known: Mapping[str, str], used: dict[str, None], where: str) -> None:
+def _plain(parsed: Any, table: str) -> bool:
+    """Whether a syntax tree is one SELECT with nothing that we did not write ourselves."""
+    node = parsed["statements"][0]["node"]
+    parts = ("where_clause", "group_expressions", "having", "qualify", "sample")
+    return (
+        len(parsed["statements"]) == 1
+        and node["type"] == "SELECT_NODE"
+        and node["from_table"]["type"] == table
+        and not any(node[part] for part in parts)
+        and not node["cte_map"]["map"]
+    )
+
+
+def _check(node: Any, what: str, known: Mapping[str, str], used: dict[str, None], where: str) -> None:
     """Walk an expression; resolve its column names in place."""
     if isinstance(node, list):
         for child in node:
-            _check(child, text, known, used, where)
+            _check(child, what, known, used, where)
         return
     if not isinstance(node, dict):
         return
     kind = node.get("class")
     if kind is not None and kind not in _CLASSES:
         raise UserError(
-            f"the condition `{text}` contains {_REFUSED.get(kind, kind)}",
+            f"{what} contains {_REFUSED.get(kind, kind)}",
             where=where,
-            mend="a condition is one expression over the columns of one document",
+            mend="only expressions over the columns of one document may stand there",
         )
     if kind == "COLUMN_REF":
         name = ".".join(node["column_names"])
@@ -149,12 +184,12 @@ def _check(node: Any, text: str, known: Mapping[str, str], used: dict[str, None]
         name = node["function_name"].lower()
         if name not in _functions():
             raise UserError(
-                f"the condition `{text}` calls '{name}', which is no function of a single document's columns",
+                f"{what} calls '{name}', which is no function of a single document's columns",
                 where=where,
                 mend=did_you_mean(name, (known for known in _functions() if re.fullmatch(r"\w+", known))),
             )
     for child in node.values():
-        _check(child, text, known, used, where)
+        _check(child, what, known, used, where)
 
 
 def nearest_column(name: str, columns: Iterable[str]) -> str:

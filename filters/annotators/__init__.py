@@ -1,0 +1,1 @@
+"""Measurements of texts, one module each; `filters.registry` knows them by name."""

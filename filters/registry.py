@@ -1,0 +1,63 @@
+"""Annotators by name, as manifests ask for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from filters.annotators.c4 import C4
+from filters.annotators.exact_hash import ExactHash
+from filters.annotators.fineweb import FineWeb
+from filters.annotators.gopher import Gopher
+from filters.annotators.gopher_repetition import GopherRepetition
+from filters.annotators.language import Language
+from filters.annotators.markup import Markup
+from filters.annotators.stats import Stats
+from filters.base import Annotator
+from filters.dedup import exact
+from gristmill.base.errors import UserError, did_you_mean
+
+ANNOTATORS: dict[str, Callable[..., Annotator]] = {
+    "c4": C4,
+    "exact_hash": ExactHash,
+    "fineweb": FineWeb,
+    "gopher": Gopher,
+    "gopher_repetition": GopherRepetition,
+    "language": Language,
+    "markup": Markup,
+    "stats": Stats,
+}
+
+
+def annotator_names() -> list[str]:
+    """All names that `build_annotator` knows, in order."""
+    return sorted(ANNOTATORS)
+
+
+def known_columns() -> dict[str, pa.DataType]:
+    """Names and types of the columns of all annotators, and of exact deduplication: the same whatever their
+    options."""
+    columns: dict[str, pa.DataType] = {}
+    for build in ANNOTATORS.values():
+        columns |= build.columns  # type: ignore[attr-defined]
+    return columns | {field.name: field.type for field in exact.SCHEMA if field.name != "id"}
+
+
+def build_annotator(name: str, options: Mapping[str, Any] | None = None) -> Annotator:
+    """The annotator of that name with its options.
+
+    Raises UserError for an unknown name or option, naming the nearest valid one.
+    """
+    if name not in ANNOTATORS:
+        raise UserError(f"unknown annotator '{name}'", mend=did_you_mean(name, ANNOTATORS))
+    build = ANNOTATORS[name]
+    options = dict(options or {})
+    known = list(inspect.signature(build).parameters)
+    for option in options:
+        if option not in known:
+            mend = did_you_mean(option, known) if known else f"'{name}' has no options"
+            raise UserError(f"unknown option '{option}' of annotator '{name}'", mend=mend)
+    return build(**options)

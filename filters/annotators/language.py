@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import fasttext
 import pyarrow as pa
 
+from filters.annotators.fasttext_file import problem
 from filters.base import TextView
 from gristmill.base.digest import sha256_file
 from gristmill.base.errors import UserError
@@ -25,8 +25,6 @@ PREFIX = "__label__"
 """fastText's mark of labels; the whole rest of the label is kept (`eng_Latn`, `zh`)."""
 MAX_CHARACTERS = 100_000
 """More says no more about the language; a page of 10 MB would cost a hundred times as much."""
-_MAGIC = 793712314
-"""FASTTEXT_FILEFORMAT_MAGIC_INT32 of fastText's source, the first four bytes of a model."""
 
 
 class Language:
@@ -104,12 +102,11 @@ def packaged_model() -> Path:
 
 def _check(path: Path) -> None:
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
+        wrong = problem(path)
     except OSError as error:
         raise UserError(f"cannot read the fastText model: {error.strerror}", where=str(path)) from None
-    if head != struct.pack("<i", _MAGIC):
-        raise UserError("not a fastText model", where=str(path))
+    if wrong is not None:
+        raise UserError(wrong, where=str(path))
 
 
 @functools.lru_cache(maxsize=4)

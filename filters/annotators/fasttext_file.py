@@ -1,0 +1,93 @@
+"""Whether a fastText model file is whole.
+
+fastText itself does not notice: of a file that was cut (an interrupted download) it reads on past the end,
+and answers nonsense, or works for minutes. The layout is that of fastText's source: fasttext.cc (saveModel),
+args.cc, dictionary.cc, densematrix.cc, quantmatrix.cc and productquantizer.cc, versions 11 and 12 of the
+format.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+
+MAGIC, VERSIONS = 793712314, (11, 12)
+"""FASTTEXT_FILEFORMAT_MAGIC_INT32 and FASTTEXT_VERSION."""
+_CENTROIDS = 256
+"""ProductQuantizer::ksub_."""
+
+
+def problem(path: Path) -> str | None:
+    """What is wrong with a model file, or None. Raises OSError where it cannot be read at all."""
+    with path.open("rb") as file:
+        if file.read(4) != struct.pack("<i", MAGIC):
+            return "not a fastText model"
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                reader = _Reader(data)
+                (version,) = reader.take("i")
+                if version not in VERSIONS:
+                    return f"a fastText model of the unknown version {version}"
+                end = _length(reader)
+            except (struct.error, ValueError):
+                return "a fastText model that was cut short"
+            return None if end <= len(data) else "a fastText model that was cut short"
+
+
+class _Reader:
+    """Little-endian values of a file, one after the other."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data, self.at = data, 4
+
+    def take(self, layout: str) -> tuple[int, ...]:
+        values = struct.unpack_from(f"<{layout}", self.data, self.at)
+        self.at += struct.calcsize(f"<{layout}")
+        return values
+
+    def skip(self, count: int) -> None:
+        if count < 0:
+            raise ValueError("a negative length")
+        self.at += count
+
+    def word(self) -> None:
+        end = self.data.find(b"\0", self.at)
+        if end < 0:
+            raise ValueError("a word without an end")
+        self.at = end + 1
+
+
+def _length(reader: _Reader) -> int:
+    """Where the model ends, by its own header."""
+    reader.take(
+        "12id"
+    )  # dim, ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn, lrUpdateRate; t
+    entries, _, _, _, pruned = reader.take("3i2q")
+    for _ in range(entries):
+        reader.word()
+        reader.skip(9)  # int64 count, int8 type
+    reader.skip(max(0, pruned) * 8)
+    (quantised,) = reader.take("b")
+    _matrix(reader, bool(quantised))
+    (quantised_output,) = reader.take("b")
+    _matrix(reader, bool(quantised and quantised_output))
+    return reader.at
+
+
+def _matrix(reader: _Reader, quantised: bool) -> None:
+    if not quantised:
+        rows, columns = reader.take("2q")
+        reader.skip(rows * columns * 4)
+        return
+    norms, rows, _, codes = reader.take("b2qi")
+    reader.skip(codes)
+    _quantiser(reader)
+    if norms:
+        reader.skip(rows)
+        _quantiser(reader)
+
+
+def _quantiser(reader: _Reader) -> None:
+    width, _, _, _ = reader.take("4i")
+    reader.skip(width * _CENTROIDS * 4)

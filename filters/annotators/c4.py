@@ -129,11 +129,12 @@ def _punctuated(code_points: npt.NDArray[np.uint32], lines: Spans) -> Bits:
     """Which lines end with a terminal mark, but not with an ellipsis of three points."""
     if not len(code_points):
         return np.zeros(len(lines), np.bool_)
-    last = code_points[lines.ends - 1]
-    good: Bits = np.isin(last, END_MARKS) & (lines.lengths > 0)
-    dots = (lines.lengths >= 3) & (last == 0x2E)
-    dots &= (code_points[lines.ends - 2] == 0x2E) & (code_points[np.maximum(lines.ends - 3, 0)] == 0x2E)
-    good[dots] = False
+    good: Bits = np.isin(code_points[lines.ends - 1], END_MARKS) & (lines.lengths > 0)
+    long = np.flatnonzero(lines.lengths >= 3)
+    ends = lines.ends[long]
+    dots = code_points[ends - 1] == 0x2E
+    dots &= (code_points[ends - 2] == 0x2E) & (code_points[ends - 3] == 0x2E)
+    good[long[dots]] = False
     return good
 
 

@@ -18,44 +18,10 @@ from filters.hashing import sequences
 
 # Any code point at all, and pieces that are likely to meet: line ends, spaces, marks, marks of odd scripts.
 ANY = st.characters(codec=None, exclude_categories=())
-PIECES = st.sampled_from(
-    [
-        "\n",
-        "\n\n",
-        "\r\n",
-        "\r",
-        "\x85",
-        "\u2028",
-        " ",
-        "\u00a0",
-        "\x00",
-        "\ud800",
-        "a",
-        "B",
-        "é",
-        "don't",
-        "3.14",
-    ]
-    + [
-        ".",
-        "...",
-        "…",
-        "?!",
-        '"',
-        ")",
-        "中",
-        "。",
-        "ไทย",
-        "한국",
-        "-",
-        "•",
-        "a\u0301",
-        "\u200d",
-        "😀",
-        "J.",
-        "İ",
-    ]
-)
+LINE_ENDS = ["\n", "\n\n", "\r\n", "\r", "\x85", "\u2028"]
+MARKS = [".", "...", "…", "?!", '"', ")", "。", "-", "•", "\x00", "\ud800", "😀", "\u200d"]
+LETTERS = ["a", "B", "é", "a\u0301", "İ", "don't", "3.14", "J.", "中", "ไทย", "한국"]
+PIECES = st.sampled_from([*LINE_ENDS, " ", "\u00a0", *MARKS, *LETTERS])
 TEXTS = st.one_of(st.text(ANY), st.lists(PIECES, max_size=40).map("".join))
 
 

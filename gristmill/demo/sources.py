@@ -12,11 +12,11 @@ from gristmill.base.atomic import atomic_folder
 SKIPPED_FOLDERS = frozenset(
     ["test", "tests", "site-packages", "dist-packages", "idlelib", "lib2to3", "turtledemo", "__pycache__"]
 )
-"""Tests are many and alike, idlelib and turtledemo are programs, site-packages is not the standard library."""
+"""Tests are many and alike, idlelib and turtledemo are programs, site-packages is somebody else's."""
 
 
 def source_files(root: Path) -> Iterator[Path]:
-    """Python files under a folder, in sorted order, without `SKIPPED_FOLDERS` and build-time configuration."""
+    """Python files under a folder, sorted, without `SKIPPED_FOLDERS` and build-time configuration."""
     for path in sorted(root.rglob("*.py")):
         folders = path.relative_to(root).parts[:-1]
         if not SKIPPED_FOLDERS.intersection(folders) and not path.name.startswith("_sysconfigdata"):
@@ -24,7 +24,7 @@ def source_files(root: Path) -> Iterator[Path]:
 
 
 def write_sources(folder: Path) -> int:
-    """Copy the standard library's sources; the folder appears whole or not at all. Returns the number of files."""
+    """Copy the standard library's sources, all or nothing; returns the number of files."""
     root = Path(sysconfig.get_paths()["stdlib"])
     count = 0
     with atomic_folder(folder) as temporary:

@@ -149,13 +149,13 @@ def _build(content: Any, where: str, name: str, lines: list[int], parents: tuple
     for field in content:
         if field not in _FIELDS:
             raise UserError(f"unknown field '{field}'", where=where, mend=did_you_mean(str(field), _FIELDS))
-    listed = content.get("rules") or []
-    if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise UserError("`rules` must be a list", where=where)
-    bases = content.get("extends") or []
     rules: list[Rule] = []
-    for base in [bases] if isinstance(bases, str) else bases:
+    bases = content.get("extends", [])
+    for base in [bases] if isinstance(bases, str) else _list(bases, "extends", where):
+        if not isinstance(base, str):
+            raise UserError("`extends` names shipped rule sets or paths", where=where)
         rules.extend(_load(base, where, parents).rules)
+    listed = _list(content.get("rules", []), "rules", where)
     for number, item in enumerate(listed):
         line = f":{lines[number]}" if number < len(lines) else ""
         rules.append(_rule(item, f"{where}{line} (rule {number + 1})"))
@@ -166,6 +166,14 @@ def _build(content: Any, where: str, name: str, lines: list[int], parents: tuple
         source=str(content.get("source") or ""),
         description=str(content.get("description") or ""),
     )
+
+
+def _list(value: Any, field: str, where: str) -> Sequence[Any]:
+    if value is None:
+        return ()
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise UserError(f"`{field}` must be a list", where=where)
+    return value
 
 
 def _rule(item: Any, where: str) -> Rule:

@@ -86,7 +86,7 @@ class RuleFilterStep(BaseFilter):
     def filter_batch(self, batch: Sequence[Document]) -> list[bool | tuple[bool, str]]:
         """True, or False and the reason, for every document."""
         arrays = {
-            name: pa.array([_field(document, name) for document in batch], kind)
+            name: _array([_field(document, name) for document in batch], kind)
             for name, kind in self.columns.items()
         }
         arrays["id"] = pa.array([document.id for document in batch], pa.string())
@@ -107,3 +107,11 @@ def _field(document: Document, name: str) -> Any:
     if name in ("id", "text"):
         return getattr(document, name)
     return document.metadata.get(name)
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Values as an array; times may be given as text."""
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(values).cast(kind)

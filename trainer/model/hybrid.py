@@ -11,6 +11,7 @@ from trainer.model.config import HybridConfig
 from trainer.model.init import initialise
 from trainer.model.mixers import AttentionMixer, Context, MambaMixer, MLPMixer, Norm, Projection
 from trainer.ops.attention import attention_mask
+from trainer.ops.linear import linear
 from trainer.ops.loss import cross_entropy_sum
 
 _MIXERS: dict[str, type[MambaMixer] | type[MLPMixer] | type[AttentionMixer]] = {
@@ -18,6 +19,11 @@ _MIXERS: dict[str, type[MambaMixer] | type[MLPMixer] | type[AttentionMixer]] = {
     "-": MLPMixer,
     "*": AttentionMixer,
 }
+
+
+def stays_float32(name: str) -> bool:
+    """Whether a parameter is float32 even where the matrices are not: A_log, D, dt_bias and the norms."""
+    return name.rsplit(".", 1)[-1] in ("A_log", "D", "dt_bias") or "norm" in name
 
 
 class Embeddings(nn.Module):
@@ -81,7 +87,6 @@ class HybridModel(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = compute_dtype
-        self.ssd_backend = "auto"
         place = torch.device(device) if device is not None else torch.get_default_device()
         self.backbone = Backbone(config, place)
         self.lm_head = (
@@ -104,7 +109,7 @@ class HybridModel(nn.Module):
     def cast_weights(self, dtype: torch.dtype) -> HybridModel:
         """Store matrices and convolutions in `dtype` and compute in it; norms, A_log, D and dt_bias stay."""
         for name, parameter in self.named_parameters():
-            if name.rsplit(".", 1)[-1] not in ("A_log", "D", "dt_bias") and "norm" not in name:
+            if not stays_float32(name):
                 parameter.data = parameter.data.to(dtype)
         self.compute_dtype = dtype
         return self
@@ -144,10 +149,10 @@ class HybridModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., hidden] -> [..., V]."""
-        return F.linear(hidden, self.output_weight.to(hidden.dtype))
+        return linear(hidden, self.output_weight.to(hidden.dtype))
 
     def loss(
-        self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None, chunk: int = 1024
+        self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None, chunk: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Sum of the losses (float32) and number of targets; labels [B, L] are aligned, -100 is no target."""
         return cross_entropy_sum(self.hidden(input_ids, segments), self.output_weight, labels, chunk)
@@ -162,7 +167,7 @@ class HybridModel(nn.Module):
             ):
                 segments = None  # one document a row: the cheaper path, same result
             mask = attention_mask(segments, segments) if segments is not None and has_attention else None
-            return Context(segments, mask, ssd_backend=self.ssd_backend)
+            return Context(segments, mask)
         past = cache.length
         batch, length = input_ids.shape
         new, restarts = cache.begin(segments, batch, length)
@@ -173,5 +178,4 @@ class HybridModel(nn.Module):
             mask=mask,
             past=past,
             restarts=restarts,
-            ssd_backend=self.ssd_backend,
         )

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from trainer.model.cache import KeyValues, MambaState
 from trainer.model.config import HybridConfig
+from trainer.ops.activation import squared_relu
 from trainer.ops.attention import attention
 from trainer.ops.conv import causal_conv, causal_conv_step
+from trainer.ops.linear import linear
 from trainer.ops.norm import gated_group_norm, rms_norm
 from trainer.ops.ssd import ssd, ssd_step
 
@@ -33,7 +35,6 @@ class Context:
     """Tokens in the cache before this call."""
     restarts: Tensor | None = None
     """bool [B]: rows whose first token belongs to another document than the cache's last; None: no row."""
-    ssd_backend: str = "auto"
 
 
 class Projection(nn.Module):
@@ -48,7 +49,7 @@ class Projection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = self.bias
-        return F.linear(x, self.weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
+        return linear(x, self.weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
 class Norm(nn.Module):
@@ -136,7 +137,6 @@ class MambaMixer(nn.Module):
                 chunk_size=config.chunk_size,
                 segments=context.segments,
                 initial_state=state.ssm if state is not None and context.past else None,
-                backend=context.ssd_backend,
             )
             if state is not None:
                 state.ssm.copy_(last)
@@ -167,7 +167,7 @@ class MLPMixer(nn.Module):
 
     def forward(self, u: Tensor, context: Context, state: None = None) -> Tensor:
         """[B, L, hidden] -> [B, L, hidden]."""
-        out: Tensor = self.down_proj(F.relu(self.up_proj(u)).square())
+        out: Tensor = self.down_proj(squared_relu(self.up_proj(u)))
         return out
 
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainer.ops.linear import matmul_t
+
 IGNORE = -100
 """Label of a position that is no target (PyTorch's `ignore_index`)."""
 
@@ -26,22 +28,20 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         )
         for start in range(0, len(hidden), chunk):
             part, target = hidden[start : start + chunk], labels[start : start + chunk]
-            logits = (part @ cast.T).to(total.dtype)
-            log_sum = torch.logsumexp(logits, dim=1)
-            picked = logits.gather(1, target[:, None])[:, 0]
-            total += (log_sum - picked).sum()
+            logits = matmul_t(part, cast).to(total.dtype)
+            logits -= logits.amax(1, keepdim=True)
+            picked = logits.gather(1, target[:, None])
+            sums = logits.exp_().sum(1, keepdim=True)
+            total += (sums.log() - picked).sum()
             if not (needs_hidden or needs_weight):
                 continue
-            grad = logits.sub_(log_sum[:, None]).exp_()
-            grad[torch.arange(len(target), device=grad.device), target] -= 1
-            grad = grad.to(hidden.dtype)
+            logits *= sums.reciprocal()
+            logits.scatter_add_(1, target[:, None], logits.new_full((len(target), 1), -1.0))
+            grad = logits.to(hidden.dtype)
             if grad_hidden is not None:
-                torch.mm(grad, cast, out=grad_hidden[start : start + chunk])
+                grad_hidden[start : start + chunk] = matmul_t(grad, cast.T)
             if grad_weight is not None:
-                if grad_weight.dtype == hidden.dtype:
-                    grad_weight.addmm_(grad.T, part)
-                else:
-                    grad_weight += grad.T @ part
+                grad_weight += matmul_t(grad.T, part.T)
         ctx.save_for_backward(
             *(item for item in (grad_hidden, grad_weight) if item is not None),
         )
@@ -58,8 +58,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return grad_hidden, grad_weight, None, None
 
 
+def chunk_tokens(vocabulary: int, device: str) -> int:
+    """Tokens whose logits exist at one time: about 16 MB of them on a CPU, enough for full speed on a GPU."""
+    return max(64, min(1024, 2**22 // vocabulary)) if device == "cpu" else 1024
+
+
 def cross_entropy_sum(
-    hidden: Tensor, weight: Tensor, labels: Tensor, chunk: int = 1024
+    hidden: Tensor, weight: Tensor, labels: Tensor, chunk: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Sum of the next-token losses and the number of targets.
 
@@ -67,7 +72,8 @@ def cross_entropy_sum(
         hidden: [..., d], the model's last hidden states (after the final norm).
         weight: [V, d], the output matrix; cast to hidden's dtype for the product.
         labels: int [...], the target of each position, or -100 (`IGNORE`) where there is none.
-        chunk: tokens whose logits exist at one time.
+        chunk: tokens whose logits exist at one time; None is `chunk_tokens`. The result does not depend on
+        it.
 
     Returns:
         (float32 scalar, int64 scalar). Divide the first by the second, or by the count over all ranks and
@@ -82,6 +88,7 @@ def cross_entropy_sum(
     if len(rows) < len(flat_labels):
         # Positions without a target cost nothing: their logits are never computed.
         flat_hidden, flat_labels = flat_hidden[rows], flat_labels[rows]
+    chunk = chunk or chunk_tokens(len(weight), hidden.device.type)
     total: Tensor = _ChunkedCrossEntropy.apply(flat_hidden, weight, flat_labels.long(), chunk)  # type: ignore[no-untyped-call]
     return total, count
 

@@ -1,6 +1,12 @@
-"""Root-mean-square norms: the plain one before every mixer, and Mamba-2's gated one."""
+"""Root-mean-square norms: the plain one before every mixer, and Mamba-2's gated one.
+
+Both compute in float32 at least and have their backward pass written out, which on a CPU halves the passes
+over memory that autograd would make. Gradients of gradients are not available.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +15,8 @@ from torch import Tensor
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype | None = None) -> Tensor:
     """`weight * x / rms(x)` over the last axis: arithmetic in float32, result in `dtype` (None: x's)."""
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    return F.rms_norm(wide, wide.shape[-1:], weight.to(wide.dtype), epsilon).to(dtype or x.dtype)
+    out: Tensor = _RMSNorm.apply(x, weight, epsilon, dtype or x.dtype)  # type: ignore[no-untyped-call]
+    return out
 
 
 def gated_group_norm(y: Tensor, gate: Tensor, weight: Tensor, groups: int, epsilon: float) -> Tensor:
@@ -25,8 +31,64 @@ def gated_group_norm(y: Tensor, gate: Tensor, weight: Tensor, groups: int, epsil
     Returns:
         [..., d] in gate's dtype; the arithmetic is float32.
     """
-    wide = torch.promote_types(gate.dtype, torch.float32)
-    gated = y.to(wide) * F.silu(gate.to(wide))
-    grouped = gated.view(*gated.shape[:-1], groups, -1)
-    normed = F.rms_norm(grouped, grouped.shape[-1:], None, epsilon)
-    return (normed.flatten(-2) * weight.to(wide)).to(gate.dtype)
+    out: Tensor = _GatedGroupNorm.apply(y, gate, weight, groups, epsilon)  # type: ignore[no-untyped-call]
+    return out
+
+
+def _inverse_rms(x: Tensor, epsilon: float) -> Tensor:
+    """[..., d] -> [..., 1]."""
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    inverse: Tensor = length.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
+    return inverse
+
+
+def _norm_backward(grad: Tensor, x: Tensor, inverse: Tensor) -> Tensor:
+    """Gradient of x * inverse, given that of the product; `grad` is overwritten."""
+    share = (grad * x).sum(-1, keepdim=True).mul_(inverse.pow(3)).div_(x.shape[-1])
+    return grad.mul_(inverse).addcmul_(x, share, value=-1)
+
+
+class _RMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> Tensor:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        values = x.to(wide)
+        inverse = _inverse_rms(values, epsilon)
+        ctx.save_for_backward(x, weight, inverse)
+        return (values * inverse).mul_(weight.to(wide)).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        x, weight, inverse = ctx.saved_tensors
+        values, grad = x.to(inverse.dtype), grads[0].to(inverse.dtype)
+        dweight = (values * grad).mul_(inverse).flatten(0, -2).sum(0).to(weight.dtype)
+        dx = _norm_backward(grad * weight.to(inverse.dtype), values, inverse)
+        return dx.to(x.dtype), dweight, None, None
+
+
+class _GatedGroupNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        y, gate, weight, groups, epsilon = inputs
+        wide = torch.promote_types(gate.dtype, torch.float32)
+        gated = F.silu(gate.to(wide)).mul_(y)
+        grouped = gated.view(*gated.shape[:-1], groups, -1)
+        inverse = _inverse_rms(grouped, epsilon)
+        ctx.save_for_backward(y, gate, weight, inverse)
+        out = grouped.mul_(inverse).flatten(-2).mul_(weight.to(wide))
+        return out.to(gate.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        y, gate, weight, inverse = ctx.saved_tensors
+        wide = inverse.dtype
+        split = (*inverse.shape[:-1], -1)
+        gate_wide, y_wide, grad = gate.to(wide), y.to(wide), grads[0].to(wide)
+        opened = F.silu(gate_wide)
+        gated = (opened * y_wide).view(split)
+        normed = (grad.reshape(split) * gated).mul_(inverse).flatten(-2)
+        dweight = normed.flatten(0, -2).sum(0).to(weight.dtype)
+        dgated = _norm_backward((grad * weight.to(wide)).view(split), gated, inverse).flatten(-2)
+        dgate = torch.ops.aten.silu_backward(dgated * y_wide, gate_wide)
+        dy = dgated.mul_(opened)
+        return dy.to(y.dtype), dgate.to(gate.dtype), dweight, None, None

@@ -35,7 +35,7 @@ def target_counts(
     return counts
 
 
-def unigram_loss(reader: Reader, phase: int = 0, sequences: int = 1024) -> float:
+def unigram_entropy(reader: Reader, phase: int = 0, sequences: int = 1024) -> float:
     """Loss in nats per token of the best unigram model of a phase's first sequences.
 
     Fitted and measured on the same tokens, it is the lowest that any unigram model can reach: a training

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,15 +23,18 @@ IGNORED = -100
 class ReadBatch(Protocol):
     """What a reader returns: both int32, [B, L+1]; see `mixtures.reader.Batch`."""
 
-    tokens: NDArray[np.int32]
-    segments: NDArray[np.int32]
+    @property
+    def tokens(self) -> NDArray[np.int32]: ...
+
+    @property
+    def segments(self) -> NDArray[np.int32]: ...
 
 
 class Reader(Protocol):
     """What training needs of `mixtures.reader.SequenceReader`."""
 
     @property
-    def phases(self) -> list[tuple[str, int, int]]:
+    def phases(self) -> Sequence[tuple[str, int, int]]:
         """Name, sequence length and number of sequences of each phase."""
 
     @property
@@ -78,13 +81,19 @@ class Plan:
     Args:
         phases: name, sequence length, number of sequences.
         options: batch sizes.
+        batches: batch of each phase where `options` says nothing (default 1).
         max_steps: stop there instead of at the end of the mixture.
 
     Errors: UserError for a phase name in `options.phases` that the mixture lacks.
     """
 
     def __init__(
-        self, phases: list[tuple[str, int, int]], options: BatchOptions, max_steps: int | None = None
+        self,
+        phases: Sequence[tuple[str, int, int]],
+        options: BatchOptions,
+        *,
+        batches: Sequence[int] | None = None,
+        max_steps: int | None = None,
     ) -> None:
         names = [name for name, _, _ in phases]
         for name in options.phases:
@@ -94,8 +103,9 @@ class Plan:
                 )
         self.stages: list[Stage] = []
         first = 0
-        for name, length, sequences in phases:
-            batch, micro = options.sizes(name)
+        defaults = batches if batches is not None else [1] * len(names)
+        for (name, length, sequences), default in zip(phases, defaults, strict=True):
+            batch, micro = options.sizes(name, default)
             steps = -(-sequences // batch)
             self.stages.append(Stage(name, length, sequences, batch, micro, first, steps))
             first += steps

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from trainer import schedule
-from trainer.batches import Plan, Reader
+from trainer.batches import Reader
 from trainer.manifest import RunManifest
 from trainer.model.config import HybridConfig
 from trainer.model.hybrid import HybridModel
-from trainer.sources import model_config, open_held_out, open_reader
+from trainer.sources import model_config, open_held_out, open_reader, plan_of
 
 STATE_BYTES_PER_PARAMETER = 16
 """Float32 weight, gradient and AdamW's two moments."""
@@ -46,9 +46,9 @@ class Estimate:
 
 
 def estimate(manifest: RunManifest, reader: Reader | None = None) -> Estimate:
-    """Check the lock and the settings against each other and size the run. Errors: UserError, as in `train`."""
+    """Check the lock and the settings against each other, and size the run. Errors: UserError."""
     reader = reader or open_reader(manifest.lock)
-    plan = Plan(reader.phases, manifest.batch, manifest.max_steps)
+    plan = plan_of(manifest, reader)
     rate = schedule.build(manifest.schedule, plan.steps)
     config = model_config(manifest, reader)
     open_held_out(manifest, reader)

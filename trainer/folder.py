@@ -22,6 +22,8 @@ import yaml
 from gristmill.base.atomic import atomic_write, sweep
 from gristmill.base.digest import canonical_json, sha256_file
 from gristmill.base.errors import UserError
+from mixtures.lock import Lock
+from trainer import tokens
 from trainer.manifest import RunManifest
 from trainer.model.config import HybridConfig
 
@@ -33,20 +35,25 @@ class RunFolder:
         manifest: the run.
         lock_digest: digest of the mixture's lock.
         config: the model's configuration.
+        lock: the lock itself, where the sequences come from one.
     """
 
-    def __init__(self, manifest: RunManifest, lock_digest: str, config: HybridConfig) -> None:
+    def __init__(
+        self, manifest: RunManifest, lock_digest: str, config: HybridConfig, lock: Lock | None = None
+    ) -> None:
         self.manifest = manifest
         self.config = config
+        self.lock = lock
         self.path = manifest.output
         self.metrics = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
         self.checkpoints = self.path / "checkpoints"
+        self.tokenizer = self.path / "tokenizer"
         self.weights = self.path / "model"
         self._finished = self.path / "finished.json"
         self.identity: dict[str, Any] = {
             "lock": lock_digest,
-            "model": json.loads(config.model_dump_json()),
+            "model": _finite(config.model_dump(mode="json")),
             "fixed": manifest.fixed(),
             "tunable": manifest.tunable(),
         }
@@ -72,11 +79,12 @@ class RunFolder:
             yield
 
     def describe(self) -> None:
-        """Write the resolved manifest and the lock into the folder."""
+        """Write into the folder what the run is: the resolved manifest, the lock, the tokenizer."""
         values = self.manifest.model_dump(mode="json")
         atomic_write(self.path / "run.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
-        if self.manifest.lock.is_file():
+        if self.lock is not None:
             atomic_write(self.path / "mixture.lock.json", self.manifest.lock.read_bytes())
+            tokens.write(self.lock, self.tokenizer)
 
     def agree(self, begun: dict[str, Any], note: Callable[[str], None]) -> None:
         """Insist that an earlier start of this run had the same lock, model and fixed settings.
@@ -148,3 +156,12 @@ def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any
             for item in _differences(old.get(key), new.get(key), f"{name}.{key}" if name else str(key))
         ]
     return [] if old == new else [(name, old, new)]
+
+
+def _finite(value: Any) -> Any:
+    """Plain values with infinity spelt out, as JSON has no sign for it; pydantic reads it back."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return "Infinity" if value == float("inf") else value

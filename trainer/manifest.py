@@ -114,26 +114,28 @@ class PhaseBatch(Model):
     sequences: int = Field(gt=0)
     """Sequences of one optimizer step, over all ranks."""
     micro: int | None = Field(default=None, gt=0)
-    """Sequences of one forward pass of one rank; the default is that of the other phases, at most
-    `sequences`."""
+    """Sequences of one forward pass of one rank; the default is that of the other phases."""
 
 
 class BatchOptions(Model):
-    """Batch sizes. Gradients are accumulated over micro-batches and weighted by targets, so `micro`
-    changes memory
-    and speed, not the result."""
+    """Batch sizes.
 
-    sequences: int = Field(default=16, gt=0)
-    """Sequences of one optimizer step, over all ranks (Nemotron Nano 2: 768 of 8,192 tokens)."""
+    Gradients are accumulated over micro-batches and weighted by targets, so `micro` changes memory and speed,
+    not the result.
+    """
+
+    sequences: int | None = Field(default=None, gt=0)
+    """Sequences of one optimizer step, over all ranks; the default is each phase's `batch` in the mixture
+    (Nemotron Nano 2: 768 of 8,192 tokens)."""
     micro: int = Field(default=4, gt=0)
     """Sequences of one forward pass of one rank."""
-    phases: dict[str, PhaseBatch] = {}
+    phases: dict[str, PhaseBatch] = Field(default_factory=dict)
     """Other sizes for single phases, by name: longer sequences want smaller batches."""
 
-    def sizes(self, phase: str) -> tuple[int, int]:
-        """Sequences a step and sequences a forward pass in a phase."""
+    def sizes(self, phase: str, default: int) -> tuple[int, int]:
+        """Sequences a step and sequences a forward pass, in a phase with batch `default` in the mixture."""
         own = self.phases.get(phase)
-        sequences = own.sequences if own else self.sequences
+        sequences = own.sequences if own else (self.sequences or default)
         return sequences, min(sequences, (own.micro if own and own.micro else self.micro))
 
 

@@ -35,6 +35,13 @@ def open_reader(lock: Path) -> Reader:
     return reader
 
 
+def plan_of(manifest: RunManifest, reader: Reader) -> Plan:
+    """The steps of a run. Errors: UserError for a phase that the mixture lacks."""
+    lock = getattr(reader, "lock", None)
+    batches = [phase.batch for phase in lock.phases] if lock is not None else None
+    return Plan(reader.phases, manifest.batch, batches=batches, max_steps=manifest.max_steps)
+
+
 def model_config(manifest: RunManifest, reader: Reader) -> HybridConfig:
     """The model's configuration, with the vocabulary of the mixture.
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
-from trainer import checkpoint, optim, schedule
+from trainer import checkpoint, optim, schedule, tokens
 from trainer.batches import MicroBatch, Plan, Reader, StepBatch, read_step, stream
 from trainer.checkpoint import Record
 from trainer.folder import RunFolder
@@ -30,7 +30,7 @@ from trainer.manifest import RunManifest
 from trainer.model.hybrid import HybridModel
 from trainer.parallel import ALONE, Ranks, launched
 from trainer.runtime import StopRequest, describe, numerics, pick_device
-from trainer.sources import HeldOut, model_config, open_held_out, open_reader
+from trainer.sources import HeldOut, model_config, open_held_out, open_reader, plan_of
 from trainer.summary import TrainSummary, summarise
 
 
@@ -51,8 +51,9 @@ def train(
     with numerics(manifest, device), launched(device) as ranks, StopRequest() as stop:
         progress = progress if progress is not None and ranks.main else Silent()
         reader = reader or open_reader(manifest.lock)
-        plan = Plan(reader.phases, manifest.batch, manifest.max_steps)
-        run = RunFolder(manifest, reader.lock_digest, model_config(manifest, reader))
+        plan = plan_of(manifest, reader)
+        lock = getattr(reader, "lock", None)
+        run = RunFolder(manifest, reader.lock_digest, model_config(manifest, reader), lock)
         with run.claimed() if ranks.main else contextlib.nullcontext():
             done = run.finished(plan.steps, progress.note)
             if done is not None:
@@ -260,6 +261,7 @@ def _export(run: RunFolder, model: HybridModel) -> None:
     """Write the final weights in the Hub's format."""
     try:
         save_hub(model, run.weights)
+        tokens.copy(run.tokenizer, run.weights)
     except SafetensorError as error:
         if "No space left" in str(error):  # safetensors hides the OSError in a text
             raise OSError(errno.ENOSPC, "No space left on device", str(run.weights)) from None

@@ -61,6 +61,7 @@ def generate(
         str,
         typer.Argument(metavar="RUN", help="A run manifest, a run folder, or a folder in the Hub's format."),
     ],
+    *,
     prompt: Annotated[str, typer.Option(help="Text to go on from; - reads standard input.")],
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens to write.")] = 128,
     temperature: Annotated[float, typer.Option(min=0, help="0 always takes the likeliest token.")] = 0.8,
@@ -90,7 +91,7 @@ def generate(
 def _print_estimate(size: Estimate) -> None:
     from rich.table import Table
 
-    from gristmill.cli.progress import human_count
+    from gristmill.base.numbers import human_count
 
     out = console()
     phases = Table("phase", "steps", "sequences", "length", "batch", "micro", "tokens", title=size.name)
@@ -119,7 +120,7 @@ def _print_estimate(size: Estimate) -> None:
 def _print_summary(summary: TrainSummary) -> None:
     from rich.table import Table
 
-    from gristmill.cli.progress import human_count, human_seconds
+    from gristmill.base.numbers import human_count, human_seconds
 
     table = Table(show_header=False, title=summary.name)
     steps = f"{summary.steps:,} of {summary.total_steps:,}"

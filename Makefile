@@ -19,10 +19,10 @@ demo: $(VENV)/.demo
 	$(BIN)/gristmill demo
 
 test: $(VENV)/.test lint types imports
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not gpu" -n 2
+	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

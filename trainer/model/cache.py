@@ -100,3 +100,12 @@ class HybridCache:
                 self.one_document = False
         self.segments = torch.cat([self.segments, new], dim=1)
         return new, changed
+
+    def keep(self, rows: Tensor) -> None:
+        """Forget all rows but these (int64 [n]), in this order."""
+        for layer in self.layers:
+            if isinstance(layer, MambaState):
+                layer.conv, layer.ssm = layer.conv[rows], layer.ssm[rows]
+            elif isinstance(layer, KeyValues):
+                layer.key, layer.value = layer.key[rows], layer.value[rows]
+        self.segments = self.segments[rows]

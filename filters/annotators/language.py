@@ -76,9 +76,9 @@ class Language:
         }
 
     def _line(self, text: str) -> str:
-        """One line for fastText: a line feed would end what it reads, a lone surrogate cannot be handed
-        over."""
-        line = text[: self.max_characters].strip().replace("\n", " ")
+        """One line for fastText, which a line feed would end and which knows no spaces but ASCII's."""
+        # A page full of no-break spaces would be one word to it; a lone surrogate cannot be handed over.
+        line = " ".join(text[: self.max_characters].split())
         try:
             line.encode()
         except UnicodeEncodeError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_type_hints
 
 import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
 
 from filters.annotators.c4 import C4
 from filters.annotators.exact_hash import ExactHash
@@ -20,7 +21,7 @@ from filters.base import Annotator
 from filters.dedup import exact
 from gristmill.base.errors import UserError, did_you_mean
 
-ANNOTATORS: dict[str, Callable[..., Annotator]] = {
+ANNOTATORS: dict[str, type[Any]] = {
     "c4": C4,
     "exact_hash": ExactHash,
     "fineweb": FineWeb,
@@ -42,7 +43,7 @@ def known_columns() -> dict[str, pa.DataType]:
     options."""
     columns: dict[str, pa.DataType] = {}
     for build in ANNOTATORS.values():
-        columns |= build.columns  # type: ignore[attr-defined]
+        columns |= build.columns
     return columns | {field.name: field.type for field in exact.SCHEMA if field.name != "id"}
 
 
@@ -54,10 +55,17 @@ def build_annotator(name: str, options: Mapping[str, Any] | None = None) -> Anno
     if name not in ANNOTATORS:
         raise UserError(f"unknown annotator '{name}'", mend=did_you_mean(name, ANNOTATORS))
     build = ANNOTATORS[name]
-    options = dict(options or {})
-    known = list(inspect.signature(build).parameters)
-    for option in options:
-        if option not in known:
+    kinds = get_type_hints(build.__init__, include_extras=True) if inspect.signature(build).parameters else {}
+    checked = {}
+    for option, value in (options or {}).items():
+        if option not in kinds or option == "return":
+            known = [known for known in kinds if known != "return"]
             mend = did_you_mean(option, known) if known else f"'{name}' has no options"
             raise UserError(f"unknown option '{option}' of annotator '{name}'", mend=mend)
-    return build(**options)
+        try:
+            checked[option] = TypeAdapter(kinds[option]).validate_python(value)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise UserError(f"option '{option}' of annotator '{name}': {message}") from None
+    annotator: Annotator = build(**checked)
+    return annotator

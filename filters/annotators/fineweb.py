@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters.annotators.per_text import PerText, ratio
+from filters.annotators.per_text import PerText, Positive, ratio
 from filters.annotators.repeats import duplicates
 from filters.base import TextView
 from filters.characters import TERMINAL
@@ -39,7 +39,7 @@ class FineWeb(PerText):
         "fineweb.newline_ratio": pa.float64(),
     }
 
-    def __init__(self, short_line: int = SHORT_LINE) -> None:
+    def __init__(self, short_line: Positive = SHORT_LINE) -> None:
         self.short_line = short_line
 
     def measure(self, view: TextView) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ import fasttext
 import pyarrow as pa
 
 from filters.annotators.fasttext_file import problem
+from filters.annotators.per_text import Positive
 from filters.base import TextView
 from gristmill.base.digest import sha256_file
 from gristmill.base.errors import UserError
@@ -48,7 +49,7 @@ class Language:
         "language.second_score": pa.float64(),
     }
 
-    def __init__(self, model: str | Path | None = None, max_characters: int = MAX_CHARACTERS) -> None:
+    def __init__(self, model: str | Path | None = None, max_characters: Positive = MAX_CHARACTERS) -> None:
         self.model = packaged_model() if model is None else Path(model)
         self.max_characters = max_characters
         _check(self.model)

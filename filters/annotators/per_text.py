@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import Field
 
 from filters.base import TextView
+
+Positive = Annotated[int, Field(ge=1)]
+"""An option that is a count of at least one."""
 
 
 class PerText(ABC):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
-
+from corpus.store import Store
 from gristmill.base.errors import UserError
 from mixtures.manifest import MixtureManifest, Source
 
@@ -31,9 +29,7 @@ class Documents:
                 where=f"sources.{name}.address",
                 mend="build it with `gristmill corpus build` and put the store's folder here",
             )
-        from corpus.store import Store
-
-        store = Store.open(Path(source.address))
+        store = Store.open(source.address)
         if source.digest is not None and store.digest != source.digest:
             raise UserError(
                 f"the document store of source '{name}' changed: the manifest pins {source.digest}, "
@@ -41,38 +37,23 @@ class Documents:
                 where=source.address,
                 mend="pin the new digest, or restore the store",
             )
-        return cls(
-            source.address, store.digest, tuple(store.parts()), source.select.policy, source.select.where
-        )
+        parts = tuple(part.name for part in store.parts)
+        return cls(source.address, store.digest, parts, source.select.policy, source.select.where)
 
-    def batches(self, part: str, size: int = 512) -> Iterator[tuple[list[str], list[str]]]:
-        """(ids, texts) of a part's selected documents, in row order, a batch at a time."""
-        with duckdb.connect() as connection:
-            connection.execute("SET threads = 1")
-            reader = connection.sql(self._query(part, "id, text")).to_arrow_reader(size)
-            for batch in reader:
-                ids, texts = (batch.column(name).to_pylist() for name in ("id", "text"))
-                yield ids, [text or "" for text in texts]
+    def batches(self, part: str) -> Iterator[tuple[list[str], list[str]]]:
+        """(ids, texts) of a part's selected documents, in the store's order, a batch at a time.
 
-    def count(self, part: str) -> int:
-        """Selected documents of a part."""
-        with duckdb.connect() as connection:
-            row = connection.execute(self._query(part, "count(*)")).fetchone()
-        return int(row[0]) if row else 0
+        Errors: UserError for an unknown policy and for a condition that is none.
+        """
+        store = Store.open(self.path)
+        for batch in store.documents(("id", "text"), where=self.where, policy=self.policy, parts=[part]):
+            ids, texts = (batch.column(name).to_pylist() for name in ("id", "text"))
+            yield ids, [text or "" for text in texts]
 
-    def _query(self, part: str, what: str) -> str:
-        def parquet(folder: str) -> str:
-            return f"read_parquet('{Path(self.path) / folder / part}.parquet')"
-
-        tables = [f"(SELECT * FROM {parquet('documents')})"]
-        conditions = []
-        if self.policy is not None:
-            tables.append(f"(SELECT keep FROM {parquet('decisions/' + self.policy)})")
-            conditions.append("keep")
-        if self.where:
-            conditions.append(f"({self.where})")
-        condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"SELECT {what} FROM {' POSITIONAL JOIN '.join(tables)}{condition}"
+    def count(self, parts: Sequence[str]) -> int:
+        """Selected documents of some parts; reads ids and what the selection needs, not the texts."""
+        batches = Store.open(self.path).documents(("id",), where=self.where, policy=self.policy, parts=parts)
+        return sum(batch.num_rows for batch in batches)
 
 
 def local_documents(manifest: MixtureManifest) -> dict[str, Documents]:

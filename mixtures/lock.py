@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from corpus.store import Store
 from gristmill.base.atomic import atomic_write
 from gristmill.base.digest import canonical_json, sha256_file
 from gristmill.base.errors import UserError
@@ -198,8 +199,6 @@ def open_lock(path: str | Path) -> Lock:
         check_digest(f"token store of source '{name}'", folder, source.store_digest, store.digest)
         documents = lock.documents_path(name)
         if (documents / "store.json").is_file():
-            from corpus.store import Store
-
             found = Store.open(documents).digest
             check_digest(f"document store of source '{name}'", documents, source.documents_digest, found)
     return lock

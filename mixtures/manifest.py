@@ -80,8 +80,8 @@ class FileTokenizer(_Ends):
 class Selection(Model):
     """Which rows of an address are meant."""
 
-    config: str | None = None
-    """Config (subset) of a Hub repository."""
+    config: str | tuple[str, ...] | None = None
+    """Config (subset) of a Hub repository, or several."""
     split: str | None = None
     """Split of a Hub repository."""
     policy: str | None = None
@@ -201,6 +201,8 @@ class Phase(Model):
     batch: int = Field(ge=1)
     """Sequences of one optimizer step. Phases are whole batches."""
     entries: tuple[Entry, ...] = Field(min_length=1)
+    max_epochs: float | None = Field(default=None, gt=0)
+    """At most this many passes over a source within the phase, for entries that do not say."""
     on_shortfall: Literal["fail", "redistribute"] = "fail"
     """When a cap binds: `fail` and say what is reachable, or give the rest to the other weights."""
 

@@ -52,6 +52,9 @@ def room(manifest: MixtureManifest, phase: Phase, entry: Entry, count: Count, se
     if entry.max_epochs is not None:
         setting = f"max_epochs of '{entry.source}' in phase '{phase.name}'"
         caps.append((exact(entry.max_epochs) * size, setting, entry.max_epochs, Fraction(0)))
+    elif phase.max_epochs is not None:
+        setting = f"max_epochs of phase '{phase.name}'"
+        caps.append((exact(phase.max_epochs) * size, setting, phase.max_epochs, Fraction(0)))
     if (most := manifest.sources[entry.source].max_epochs) is not None:
         left = max(Fraction(0), exact(most) - seen) * size
         caps.append((left, f"max_epochs of source '{entry.source}'", most, seen))

@@ -194,7 +194,7 @@ def _run(
             workers=workers,
             logging_dir=str(scratch / "log"),
         )
-        total = sum(documents.count(part) for documents, part in reads)
+        total = sum(documents.count([part]) for documents, part in reads)
         with _shown(board, total, progress):
             logger.disable("datatrove")
             try:

@@ -169,7 +169,8 @@ def _sampled(
         report.problems.append(f"{folder}: documents of '{name}': locked {locked}, found {documents.digest}")
         return
     chance = random.Random(lock.digest + name)
-    parts = chance.sample(range(len(store.parts)), min(len(store.parts), samples))
+    filled = [part for part, counts in enumerate(store.part_counts) if counts.documents]
+    parts = chance.sample(filled, min(len(filled), samples))
     for number, part in enumerate(parts):
         quota = samples // len(parts) + (number < samples % len(parts))
         rows = store.part_counts[part].documents

@@ -17,21 +17,19 @@ BASE = 0x9E3779B97F4A7C15 & ~7 | 5
 """2^64 divided by the golden ratio, moved to 5 modulo 8."""
 INVERSE = pow(BASE, -1, 1 << 64)
 
-_powers: tuple[Hashes, Hashes] = (np.ones(1, np.uint64), np.ones(1, np.uint64))
+_BLOCK = 1 << 16
 
 
-def _power_tables(length: int) -> tuple[Hashes, Hashes]:
-    """B^j and B^-j for j < length, kept and grown by doubling."""
-    global _powers
-    if len(_powers[0]) < length:
-        size = max(1 << 14, 1 << (length - 1).bit_length())
-        tables = []
-        for base in (BASE, INVERSE):
-            factors = np.full(size, base, np.uint64)
-            factors[0] = 1
-            tables.append(np.cumprod(factors, dtype=np.uint64))
-        _powers = (tables[0], tables[1])
-    return _powers
+def _table(base: int) -> Hashes:
+    """base^j for j < 2^16, modulo 2^64."""
+    factors = np.full(_BLOCK, base, np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors, dtype=np.uint64)
+
+
+# The power of any offset below 2^32 is the product of one from each table: a long text needs no long table.
+_LOW, _HIGH = _table(BASE), _table(pow(BASE, _BLOCK, 1 << 64))
+_INVERSE_LOW, _INVERSE_HIGH = _table(INVERSE), _table(pow(INVERSE, _BLOCK, 1 << 64))
 
 
 def scramble(values: Hashes) -> Hashes:
@@ -45,18 +43,29 @@ def scramble(values: Hashes) -> Hashes:
 
 def prefix(code_points: npt.NDArray[np.uint32]) -> Hashes:
     """The running hash P of a text: uint64[n + 1]."""
-    powers, _ = _power_tables(len(code_points) + 1)
-    total = np.zeros(len(code_points) + 1, np.uint64)
+    length = len(code_points)
     # One is added so that U+0000 has a value of its own.
     marks = scramble(code_points.astype(np.uint64) + np.uint64(1))
-    np.cumsum(marks * powers[: len(code_points)], out=total[1:])
+    for high, start in enumerate(range(0, length, _BLOCK)):
+        block = marks[start : start + _BLOCK]
+        block *= _LOW[: len(block)]
+        if high:
+            block *= _HIGH[high]
+    total = np.zeros(length + 1, np.uint64)
+    np.cumsum(marks, out=total[1:])
     return total
 
 
 def pieces(running: Hashes, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Hashes:
     """Hash of characters starts[k] to ends[k] for every k: uint64[k]."""
-    _, inverses = _power_tables(len(running))
-    return scramble((running[ends] - running[starts]) * inverses[starts])
+    values = running[ends]
+    values -= running[starts]
+    if len(running) <= _BLOCK:
+        values *= _INVERSE_LOW[starts]
+    else:
+        values *= _INVERSE_LOW[starts & (_BLOCK - 1)]
+        values *= _INVERSE_HIGH[starts >> 16]
+    return scramble(values)
 
 
 def sequences(hashes: Hashes, length: int) -> Hashes:

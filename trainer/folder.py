@@ -79,7 +79,11 @@ class RunFolder:
             yield
 
     def describe(self) -> None:
-        """Write into the folder what the run is: the resolved manifest, the lock, the tokenizer."""
+        """Write into the folder what the run is: the resolved manifest, the lock, the tokenizer.
+
+        From here on it is not finished, even if an earlier, shorter run in it was.
+        """
+        self._finished.unlink(missing_ok=True)
         values = self.manifest.model_dump(mode="json")
         atomic_write(self.path / "run.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
         if self.lock is not None:

@@ -117,8 +117,25 @@ def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
     assert (summary.resumed_from, summary.steps) == (5, 9)
     assert "max_steps was 5, is now None" in notes.notes
     assert [line["step"] for line in read(tmp_path / "metrics.jsonl")] == list(range(1, 10))
-    with pytest.raises(UserError, match=r"max_steps None, not 5|9 steps"):
+    with pytest.raises(UserError, match=r"finished run of 9 steps with max_steps None, not 5"):
         train(manifest(tmp_path, max_steps=5), reader=READER)
+
+
+def test_a_continued_run_is_not_finished_until_it_is(tmp_path: Path) -> None:
+    class Broken(ArithmeticReader):
+        def read(self, phase: int, indices: Any) -> Any:
+            if phase == 1:
+                raise RuntimeError("broken")
+            return super().read(phase, indices)
+
+    train(manifest(tmp_path, max_steps=4), reader=READER)
+    assert (tmp_path / "finished.json").exists()
+    with pytest.raises(RuntimeError):
+        train(manifest(tmp_path), reader=Broken(READER.phases))
+    assert not (tmp_path / "finished.json").exists()
+    with pytest.raises(UserError, match="6 steps are done already, the manifest wants 3"):
+        train(manifest(tmp_path, max_steps=3), reader=READER)
+    assert train(manifest(tmp_path), reader=READER).resumed_from == 6
 
 
 def test_damaged_final_weights_are_written_again(tmp_path: Path) -> None:

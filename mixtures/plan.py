@@ -6,7 +6,7 @@ nothing downloaded. Which of the two a count is stays with it, into the plan's t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
@@ -17,7 +17,7 @@ from mixtures import policy
 from mixtures.amounts import exact, format_amount
 from mixtures.counts import Count
 from mixtures.manifest import MixtureManifest, Phase
-from mixtures.shortfall import Room, infeasible, over, room
+from mixtures.shortfall import Room, exhausted, infeasible, over, room
 
 MAX_SEQUENCES = 1 << 50
 """The order's arithmetic is exact up to here (`mixtures.allocation`)."""
@@ -196,7 +196,7 @@ def _plan_phase(
         ideal = _fill(phase, sequences, left, weights, rooms)
         result = given | largest_remainder(left, ideal, caps)
         if sum(result.values()) < sequences:
-            raise infeasible(phase, sequences, list(weights), ideal, rooms, reachable=sum(result.values()))
+            raise _exhausted(phase, sequences, weights, rooms, sum(result.values()))
     if sequences > MAX_SEQUENCES:
         raise UserError(f"more than 2^50 sequences in one phase ({sequences})", where=f"phases.{phase.name}")
     order = {entry.source: result[entry.source] for entry in phase.entries}
@@ -247,15 +247,14 @@ def _only_fixed(
     ideal = {name: value * sequences / asked for name, value in fixed.items()}
     result = largest_remainder(sequences, ideal, {name: room.cap for name, room in rooms.items()})
     if sum(result.values()) < sequences:
-        raise infeasible(phase, sequences, list(fixed), ideal, rooms, reachable=sum(result.values()))
+        raise _exhausted(phase, sequences, fixed, rooms, sum(result.values()))
     return result
 
 
 def _fill(
     phase: Phase, sequences: int, left: int, weights: Mapping[str, Fraction], rooms: Mapping[str, Room]
 ) -> dict[str, Fraction]:
-    """Ideal (fractional) amounts of the weighted entries: proportional to weight, capped ones filled to the
-    cap."""
+    """Ideal (fractional) amounts of weighted entries: as their weights, capped ones filled to the cap."""
     total = sum(weights.values(), Fraction(0))
     ideal = {name: left * weight / total for name, weight in weights.items()}
     bound = over(ideal, rooms)
@@ -279,14 +278,19 @@ def _fill(
         rest = left - sum(filled.values(), Fraction(0))
         if not free:
             if rest > 0:
-                reachable = sequences - floor(rest)
-                raise infeasible(phase, sequences, list(weights), ideal, rooms, reachable=reachable)
+                raise _exhausted(phase, sequences, weights, rooms, sequences - floor(rest))
             break
         total = sum(free.values(), Fraction(0))
         shared = {name: rest * weight / total for name, weight in free.items()}
         bound = over(shared, rooms)
         ideal = shared | filled
     return ideal
+
+
+def _exhausted(
+    phase: Phase, sequences: int, names: Iterable[str], rooms: Mapping[str, Room], reachable: int
+) -> UserError:
+    return exhausted(phase, sequences, {name: rooms[name] for name in names}, reachable)
 
 
 def _can_redistribute(

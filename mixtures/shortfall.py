@@ -81,7 +81,10 @@ def infeasible(
     reachable: int | None,
     redistributable: bool = False,
 ) -> UserError:
-    """The error that names the binding cap, what is reachable, and the cheapest relaxation."""
+    """The error for caps that stop sources from giving what their entries ask for.
+
+    It names the cap that binds hardest, what is reachable, and the relaxations, the smallest change first.
+    """
     length = phase.sequence_length
 
     def tokens(value: Fraction | int) -> str:
@@ -100,25 +103,67 @@ def infeasible(
     )
     if len(ranked) > 1:
         what += f" (also bound: {', '.join(ranked[1:])})"
-    raises = ", ".join(
-        f"{rooms[name].setting} to {_round_up(rooms[name].needed(wanted[name])):g}" for name in ranked
-    )
-    options = [(max(stretch(name) for name in ranked) - 1, f"raise {raises}")]
+    settings: dict[str, Fraction] = {}
+    for name in ranked:
+        setting = rooms[name].setting
+        settings[setting] = max(settings.get(setting, Fraction(0)), rooms[name].needed(wanted[name]))
+    raises = ", ".join(f"{setting} to {_round_up(value):g}" for setting, value in settings.items())
+    options = [(stretch(worst) - 1, f"raise {raises}")]
     if reachable is not None:
-        whole = reachable - reachable % phase.batch
-        what += f"; reachable: {tokens(whole)} of the phase's {tokens(sequences)} tokens"
-        if whole:
-            options.append((1 - Fraction(whole, sequences), f"cut the phase's budget to {tokens(whole)}"))
+        what += f"; reachable: {tokens(_whole(phase, reachable))} of the phase's {tokens(sequences)} tokens"
+        options += _cut(phase, sequences, reachable)
     else:
         lower = ", ".join(f"'{name}' to {tokens(rooms[name].most)} tokens" for name in ranked)
         what += f"; reachable: {lower}"
         options.append((max(1 - rooms[name].most / wanted[name] for name in ranked), f"lower {lower}"))
-    options.sort(key=lambda option: option[0])
-    mend = f"cheapest: {options[0][1]} ({float(options[0][0]):.1%} change)"
+    mend = _offer(options)
     if redistributable:
-        mend += "; or set on_shortfall: redistribute to give the rest to the other sources"
-    mend += "".join(f"; or {text}" for _, text in options[1:])
+        mend += "; or set on_shortfall: redistribute, which gives the rest to the other sources"
     return UserError(what, where=f"phases.{phase.name}", mend=mend)
+
+
+def exhausted(phase: Phase, sequences: int, rooms: Mapping[str, Room], reachable: int) -> UserError:
+    """The error for a phase in which every weighted source is at its cap and the budget is not reached."""
+    length = phase.sequence_length
+    missing = sequences - reachable
+
+    def change(name: str) -> tuple[Fraction, str]:
+        """Raising this one cap so far that it alone makes up for what is missing."""
+        room = rooms[name]
+        return room.needed(Fraction(room.most + missing)) / exact(room.limit) - 1, name
+
+    growth, easiest = min(change(name) for name in rooms)
+    room = rooms[easiest]
+    raised = _round_up(room.needed(Fraction(room.most + missing)))
+    what = (
+        f"phase '{phase.name}' has every source at its cap ({', '.join(sorted(rooms))}); reachable: "
+        f"{format_amount(_whole(phase, reachable) * length)} of the phase's "
+        f"{format_amount(sequences * length)} tokens"
+    )
+    options = [
+        (growth, f"raise {room.setting} from {room.limit:g} to {raised:g}"),
+        *_cut(phase, sequences, reachable),
+    ]
+    return UserError(what, where=f"phases.{phase.name}", mend=_offer(options))
+
+
+def _whole(phase: Phase, sequences: int) -> int:
+    return sequences - sequences % phase.batch
+
+
+def _cut(phase: Phase, sequences: int, reachable: int) -> list[tuple[Fraction, str]]:
+    """The relaxation that shortens the phase, if anything of it is left."""
+    whole = _whole(phase, reachable)
+    if not whole:
+        return []
+    budget = format_amount(whole * phase.sequence_length)
+    return [(1 - Fraction(whole, sequences), f"cut the phase's budget to {budget}")]
+
+
+def _offer(options: list[tuple[Fraction, str]]) -> str:
+    ranked = sorted(options, key=lambda option: option[0])
+    first = f"cheapest: {ranked[0][1]} ({float(ranked[0][0]):.1%} change)"
+    return "; or ".join([first, *(text for _, text in ranked[1:])])
 
 
 def _round_up(value: Fraction) -> float:

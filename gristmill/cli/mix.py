@@ -240,9 +240,16 @@ def _print_plan(planned: Plan) -> None:
         else:
             title = f"whole run: {format_amount(planned.tokens)} tokens"
         table = _table(
-            "source", "family", "tokens >", "share >", "epochs >", "available >", "count", "licence"
+            "source",
+            "family",
+            "tokens >",
+            "share >",
+            "epochs >",
+            "available >",
+            "count",
+            "licence",
+            shrink="licence",
         )
-        table.title, table.title_justify, table.title_style = title, "left", "bold"
         for row in rows:
             if row["phase"] == name:
                 table.add_row(
@@ -255,18 +262,25 @@ def _print_plan(planned: Plan) -> None:
                     row["count"],
                     row["licence"] or "-",
                 )
+        out.print(title, style="bold", highlight=False, soft_wrap=True)
         out.print(table)
         out.print()
     for note in planned.notes:
         out.print(f"note: {note}", highlight=False, soft_wrap=True)
 
 
-def _table(*columns: str) -> Any:
-    """A plain table; a heading that ends in `>` is a column of numbers."""
+def _table(*columns: str, shrink: str = "") -> Any:
+    """A plain table; a heading that ends in `>` is a column of numbers; only `shrink` is cut for space."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        number = column.endswith(">")
-        table.add_column(column.removesuffix(" >"), justify="right" if number else "left", overflow="fold")
+        number, cut = column.endswith(">"), column == shrink
+        table.add_column(
+            column.removesuffix(" >"),
+            justify="right" if number else "left",
+            no_wrap=number or bool(shrink),
+            overflow="ellipsis" if cut else "fold",
+            ratio=1 if cut else None,
+        )
     return table

@@ -239,17 +239,8 @@ def _print_plan(planned: Plan) -> None:
             )
         else:
             title = f"whole run: {format_amount(planned.tokens)} tokens"
-        table = _table(
-            "source",
-            "family",
-            "tokens >",
-            "share >",
-            "epochs >",
-            "available >",
-            "count",
-            "licence",
-            shrink="licence",
-        )
+        columns = ("source", "family", "tokens >", "share >", "epochs >", "of >", "count", "licence")
+        table = _table(*columns, wrap=False)
         for row in rows:
             if row["phase"] == name:
                 table.add_row(
@@ -260,7 +251,7 @@ def _print_plan(planned: Plan) -> None:
                     f"{row['epochs']:.3g}",
                     format_amount(row["available"]),
                     row["count"],
-                    row["licence"] or "-",
+                    _short(row["licence"]),
                 )
         out.print(title, style="bold", highlight=False, soft_wrap=True)
         out.print(table)
@@ -269,18 +260,20 @@ def _print_plan(planned: Plan) -> None:
         out.print(f"note: {note}", highlight=False, soft_wrap=True)
 
 
-def _table(*columns: str, shrink: str = "") -> Any:
-    """A plain table; a heading that ends in `>` is a column of numbers; only `shrink` is cut for space."""
+def _table(*columns: str, wrap: bool = True) -> Any:
+    """A plain table; a heading that ends in `>` is a column of numbers."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        number, cut = column.endswith(">"), column == shrink
+        number = column.endswith(">")
+        justify: Any = "right" if number else "left"
         table.add_column(
-            column.removesuffix(" >"),
-            justify="right" if number else "left",
-            no_wrap=number or bool(shrink),
-            overflow="ellipsis" if cut else "fold",
-            ratio=1 if cut else None,
+            column.removesuffix(" >"), justify=justify, no_wrap=number or not wrap, overflow="fold"
         )
     return table
+
+
+def _short(text: str | None, length: int = 18) -> str:
+    """A long name cut for a table; `--json` has it whole."""
+    return "-" if not text else text if len(text) <= length else text[: length - 1] + "…"

@@ -239,13 +239,11 @@ def _print_plan(planned: Plan) -> None:
             )
         else:
             title = f"whole run: {format_amount(planned.tokens)} tokens"
-        columns = ("source", "family", "tokens >", "share >", "epochs >", "of >", "count", "licence")
-        table = _table(*columns, wrap=False)
+        table = _table("source", "tokens >", "share >", "epochs >", "of >", "count", "licence")
         for row in rows:
             if row["phase"] == name:
                 table.add_row(
                     row["source"],
-                    row["family"],
                     format_amount(row["tokens"]),
                     f"{row['share']:.2%}",
                     f"{row['epochs']:.3g}",
@@ -260,20 +258,19 @@ def _print_plan(planned: Plan) -> None:
         out.print(f"note: {note}", highlight=False, soft_wrap=True)
 
 
-def _table(*columns: str, wrap: bool = True) -> Any:
-    """A plain table; a heading that ends in `>` is a column of numbers."""
+def _table(*columns: str) -> Any:
+    """A plain table; a heading that ends in `>` is a column of numbers, which is never cut."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        number = column.endswith(">")
-        justify: Any = "right" if number else "left"
-        table.add_column(
-            column.removesuffix(" >"), justify=justify, no_wrap=number or not wrap, overflow="fold"
-        )
+        if column.endswith(">"):
+            table.add_column(column.removesuffix(" >"), justify="right", no_wrap=True, min_width=7)
+        else:
+            table.add_column(column, overflow="fold")
     return table
 
 
-def _short(text: str | None, length: int = 18) -> str:
+def _short(text: str | None, length: int = 13) -> str:
     """A long name cut for a table; `--json` has it whole."""
     return "-" if not text else text if len(text) <= length else text[: length - 1] + "…"

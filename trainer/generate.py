@@ -85,7 +85,7 @@ def stream(
         logits = model(tokens[:, None], cache=cache)[:, -1]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def read_prompts(
     model: HybridModel, prompts: Sequence[Sequence[int]], spare: int = 0
 ) -> tuple[HybridCache, Tensor]:

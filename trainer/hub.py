@@ -6,12 +6,13 @@ renamed; files saved with transformers' in-memory prefix (`model.`) are read too
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -55,16 +56,27 @@ def save_hub(
         fields = to_hub_dict(model.config, str(matrices).removeprefix("torch."))
         (target / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
         if len(shards) == 1:
-            save_file(state, target / SINGLE_FILE, metadata={"format": "pt"})
+            _save(state, target / SINGLE_FILE)
             return
         places: dict[str, str] = {}
         for number, names in enumerate(shards, 1):
             file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-            save_file({name: state[name] for name in names}, target / file, metadata={"format": "pt"})
+            _save({name: state[name] for name in names}, target / file)
             places.update(dict.fromkeys(names, file))
         total = sum(tensor.nbytes for tensor in state.values())
         index = {"metadata": {"total_size": total}, "weight_map": places}
         (target / INDEX_FILE).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a safetensors file. Errors: OSError when the disk is full, which the library hides in a text."""
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        if "No space left" in str(error):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path)) from None
+        raise
+    path.chmod(0o644)  # the library lets nobody but the owner read it
 
 
 def load_config(folder: str | Path) -> HybridConfig:
@@ -137,7 +149,7 @@ def _read(folder: Path, config: HybridConfig) -> Any:
         path = folder / file
         if not path.is_file():
             raise UserError("no such file", where=str(path))
-        with safe_open(path, framework="pt") as handle:
+        with _opened(path) as handle:
             for stored in handle.keys():  # noqa: SIM118 - not a dict
                 name = f"backbone.{stored.removeprefix('model.')}" if stored.startswith("model.") else stored
                 if name.startswith("mtp."):
@@ -145,6 +157,13 @@ def _read(folder: Path, config: HybridConfig) -> Any:
                 if name == "lm_head.weight" and config.tie_word_embeddings:
                     continue
                 yield name, handle.get_tensor(stored)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise UserError(f"is not a whole safetensors file ({error})", where=str(path)) from None
 
 
 def _shards(state: dict[str, Tensor], limit: int) -> list[list[str]]:

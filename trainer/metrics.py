@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,26 +89,47 @@ def sparkline(values: Sequence[float], width: int = 32) -> str:
 
 
 class TensorBoard:
-    """Scalars for TensorBoard. Points of steps after `step` by an earlier, killed process are hidden.
+    """Scalars for TensorBoard, written as they come.
 
-    Errors: UserError when the package is not installed.
+    Points of steps after `step`, left by an earlier and killed process, are hidden by TensorBoard's own mark
+    of a restart. The file is named after `step`, not after host, hour and process as
+    `torch.utils.tensorboard` names it, and it is written in this thread: a full disk stops the run instead
+    of a thread beside it.
+
+    Errors: UserError when the package is not installed; OSError.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from tensorboard.compat.proto import event_pb2, summary_pb2  # type: ignore[import-untyped]
+            from tensorboard.summary.writer.record_writer import (  # type: ignore[import-untyped]
+                RecordWriter,
+            )
         except ImportError:
             raise missing_extra("tensorboard", "train", "writing TensorBoard files") from None
-        self._writer = SummaryWriter(log_dir=str(folder), purge_step=step + 1 if step else None)
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        folder.mkdir(parents=True, exist_ok=True)
+        # A file of this name holds only steps that are about to be done again.
+        self._file = (folder / f"events.out.tfevents.{step:010d}").open("wb", buffering=0)
+        self._records = RecordWriter(self._file)
+        self._add(file_version="brain.Event:2")
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._add(step=step + 1, session_log=start)
 
     def write(self, line: dict[str, Any]) -> None:
         """Add the numbers of a metrics line at its step."""
-        for name, value in line.items():
-            if isinstance(value, int | float) and name != "step" and math.isfinite(value):
-                self._writer.add_scalar(name, value, line["step"])
+        values = [
+            self._summary.Value(tag=name, simple_value=float(value))
+            for name, value in line.items()
+            if isinstance(value, int | float) and name != "step" and math.isfinite(value)
+        ]
+        self._add(step=line["step"], summary=self._summary(value=values))
 
     def close(self) -> None:
-        self._writer.close()
+        self._file.close()
+
+    def _add(self, **fields: Any) -> None:
+        self._records.write(self._event(wall_time=time.time(), **fields).SerializeToString())
 
 
 def _parse(raw: bytes) -> dict[str, Any] | None:

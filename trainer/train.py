@@ -10,12 +10,10 @@ Under `torchrun` the ranks split every batch and sum their gradients; the model 
 from __future__ import annotations
 
 import contextlib
-import errno
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from gristmill.base.errors import UserError
@@ -112,7 +110,8 @@ def _train(
     if stopped_by:
         progress.note(f"{stopped_by}: step {state.step:,} is saved; the same command goes on from there")
     elif ranks.main:
-        _export(run, model)
+        save_hub(model, run.weights)
+        tokens.copy(run.tokenizer, run.weights)
         run.finish(state.step, state.skipped)
     ranks.wait()
     return summarise(
@@ -255,14 +254,3 @@ def _diverged(state: State, run: RunFolder) -> UserError:
         where=str(run.path),
         mend="lower schedule.lr or look at the data of these steps with gristmill trace",
     )
-
-
-def _export(run: RunFolder, model: HybridModel) -> None:
-    """Write the final weights in the Hub's format."""
-    try:
-        save_hub(model, run.weights)
-        tokens.copy(run.tokenizer, run.weights)
-    except SafetensorError as error:
-        if "No space left" in str(error):  # safetensors hides the OSError in a text
-            raise OSError(errno.ENOSPC, "No space left on device", str(run.weights)) from None
-        raise

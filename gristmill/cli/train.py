@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -51,6 +52,8 @@ def train(
 
     with show_progress(as_json) as progress:
         summary = train_run(run, progress)
+    if os.environ.get("RANK", "0") != "0":
+        return  # torchrun starts this command once a rank; one of them speaks
     emit(asdict(summary), as_json, lambda: _print_summary(summary))
     if summary.stopped_by is not None:
         raise typer.Exit(EXIT_BY_SIGNAL.get(summary.stopped_by, 1))
@@ -106,7 +109,8 @@ def _print_estimate(size: Estimate) -> None:
             human_count(row["tokens"]),
         )
     out.print(phases)
-    table = Table(show_header=False)
+    table = Table("", "", show_header=False)
+    table.columns[1].overflow = "fold"
     table.add_row("parameters", f"{size.parameters:,} ({human_count(size.parameters)})")
     table.add_row("vocabulary", f"{size.vocab_size:,}")
     table.add_row("steps", f"{size.steps:,} ({size.warmup_steps:,} warm-up, {size.decay_steps:,} decay)")

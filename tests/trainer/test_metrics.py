@@ -81,7 +81,7 @@ def test_tensorboard_hides_points_after_the_checkpoint(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    for after, steps, loss in ((0, range(1, 6), 1.0), (3, range(4, 7), 2.0)):
+    for after, steps, loss in ((0, range(1, 3), 9.0), (0, range(1, 6), 1.0), (3, range(4, 7), 2.0)):
         board = TensorBoard(tmp_path, after)
         for step in steps:
             board.write({"step": step, "loss": loss, "phase": "a", "skipped": False})

@@ -190,7 +190,12 @@ def test_a_truncated_checkpoint_is_passed_over(tmp_path: Path, undisturbed: dict
     assert results(tmp_path) == undisturbed
 
 
-def test_a_full_disk_stops_and_resumes(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+@pytest.mark.parametrize("tensorboard", [False, True])
+@pytest.mark.parametrize("left", [100_000, 0])
+def test_a_full_disk_stops_and_resumes(
+    tmp_path: Path, undisturbed: dict[str, bytes], left: int, tensorboard: bool
+) -> None:
+    run_fields = RUN | {"tensorboard": tensorboard}
     with small_disk(tmp_path / "disk", "4m") as disk:
         run = disk / "run"
 
@@ -198,16 +203,16 @@ def test_a_full_disk_stops_and_resumes(tmp_path: Path, undisturbed: dict[str, by
             def read(self, phase: int, indices: Any) -> Any:
                 if phase == 0 and 40 in indices:
                     free = os.statvfs(disk)
-                    (disk / "filler").write_bytes(b"x" * (free.f_bavail * free.f_bsize - 100_000))
+                    (disk / "filler").write_bytes(b"x" * (free.f_bavail * free.f_bsize - left))
                 return super().read(phase, indices)
 
         with pytest.raises(OSError) as caught:
-            train(manifest(run, **RUN), reader=Filling(READER.phases))
+            train(manifest(run, **run_fields), reader=Filling(READER.phases))
         assert caught.value.errno == errno.ENOSPC
         saved = sorted(path.name for path in (run / "checkpoints").iterdir())
         assert saved == ["step-00000012", "step-00000018"]
         (disk / "filler").unlink()
-        summary = train(manifest(run, **RUN), reader=READER)
+        summary = train(manifest(run, **run_fields), reader=READER)
         assert summary.resumed_from == 18
         assert results(run) == undisturbed
 

@@ -82,6 +82,7 @@ def test_run_folder_and_summary(tmp_path: Path) -> None:
         lines[0]
     )
     assert summary.weights is not None
+    assert {path.stat().st_mode & 0o777 for path in summary.weights.iterdir()} == {0o644}
     loaded = load_hub(summary.weights)
     assert sum(parameter.numel() for parameter in loaded.parameters()) == summary.parameters
     for file in tmp_path.rglob("*"):

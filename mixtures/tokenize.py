@@ -15,20 +15,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import multiprocess
 import numpy as np
 from datatrove.data import Document, DocumentsPipeline
-from datatrove.executor import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
-from loguru import logger
 
+from corpus.lock import lock as one_writer
 from gristmill.base.atomic import sweep
 from gristmill.base.progress import Progress, Silent
 from mixtures import tokenizer
 from mixtures.documents import Documents, local_documents
 from mixtures.manifest import MixtureManifest
+from mixtures.processes import ProcessExecutor
 from mixtures.tokenizer import TokenizerFile
 from mixtures.tokenstore import Identity, TokenStore, finish, part_footer, write_part
 
@@ -101,7 +99,6 @@ class WriteTokens(PipelineStep):
         documents = iter(data)
         with write_part(folder, part, identity) as writer:
             while batch := list(islice(documents, BATCH)):
-                _stop_if_orphaned()
                 with self.track_time("batch"):
                     encodings = encoder.encode_batch_fast(
                         [document.text for document in batch], add_special_tokens=False
@@ -112,18 +109,6 @@ class WriteTokens(PipelineStep):
                     board[rank, 0] += len(batch)
                     board[rank, 1] = writer.tokens
                 yield from batch
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # Unpickled in a worker process, which would otherwise print datatrove's log to the terminal.
-        self.__dict__.update(state)
-        logger.disable("datatrove")
-
-
-def _stop_if_orphaned() -> None:
-    """End a worker whose main process is gone: nobody waits for it, and the next run does its part again."""
-    parent = multiprocess.parent_process()
-    if parent is not None and not parent.is_alive():
-        os._exit(1)
 
 
 @dataclass(frozen=True)
@@ -139,9 +124,14 @@ class Tokenized:
 def tokenize(manifest: MixtureManifest, workers: int = 1, progress: Progress | None = None) -> Tokenized:
     """Make the tokenizer and the token store of every source that a phase uses; reuse what is unchanged.
 
-    Errors: UserError for sources that are not local, or not the pinned ones; OSError when the disk is full.
+    Errors: UserError for sources that are not local, or not the pinned ones, and while another command writes
+    into the output folder; OSError when the disk is full.
     """
-    progress = progress or Silent()
+    with one_writer(Path(manifest.output)):
+        return _tokenize(manifest, workers, progress or Silent())
+
+
+def _tokenize(manifest: MixtureManifest, workers: int, progress: Progress) -> Tokenized:
     documents = local_documents(manifest)
     made = tokenizer.make(manifest, documents, progress)
     identities = {name: identity(documents[name], made) for name in manifest.used}
@@ -188,7 +178,7 @@ def _run(
     try:
         board = scratch / "board"
         board.write_bytes(bytes(16 * len(targets)))
-        executor = LocalPipelineExecutor(
+        executor = ProcessExecutor(
             [ReadDocuments(reads), WriteTokens(str(made.path), targets, str(board))],
             tasks=len(targets),
             workers=workers,
@@ -196,11 +186,7 @@ def _run(
         )
         total = sum(documents.count([part]) for documents, part in reads)
         with _shown(board, total, progress):
-            logger.disable("datatrove")
-            try:
-                executor.run()
-            finally:
-                logger.enable("datatrove")
+            executor.run()
     finally:
         if threads is None:
             os.environ.pop("RAYON_NUM_THREADS", None)

@@ -69,7 +69,7 @@ def verify(path: str | Path, samples: int = SAMPLES, progress: Progress | None =
     )
     task = progress.task("verify", total=total, unit="B")
     for name, store in stores.items():
-        damaged = False
+        damaged = store.digest != lock.sources[name].store_digest
         for file, expected in _files(store):
             problem = _file_problem(file, expected)
             damaged = damaged or problem is not None

@@ -55,7 +55,7 @@ def plan_command(
 @app.command("tokenize")
 def tokenize_command(
     manifest: ManifestArgument,
-    workers: WorkersOption = os.cpu_count() or 1,
+    workers: WorkersOption = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:

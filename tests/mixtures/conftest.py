@@ -175,5 +175,7 @@ def tree(folder: str | Path) -> dict[str, bytes]:
     """Every file under a folder."""
     root = Path(folder)
     return {
-        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".logs" not in path.parts
     }

@@ -4,10 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gristmill.base.errors import UserError
-from mixtures import tokenizer, trace
+from mixtures import tokenizer
 from mixtures.locking import make_lock
-from mixtures.reader import Piece, SequenceReader
+from mixtures.reader import SequenceReader
 from mixtures.tokenize import tokenize
 from tests.mixtures.conftest import document_id, small_mixture, write_store
 
@@ -133,20 +132,3 @@ def test_sequences_run_over_many_tiny_parts(stores):
     ids = [document for _, document, _ in twin[:33]]
     assert batch.segments[0].tolist() == numbered(ids)
     assert [piece.document for piece in reader.explain(2, index)] == list(dict.fromkeys(ids))
-
-
-def test_trace_from_steps_to_documents_and_back(reader):
-    step = trace.Step(0, 3)
-    found = trace.documents_of_step(reader, step, batch=4)
-    assert {index for index, _ in found} == {12, 13, 14, 15}
-    assert [piece for index, piece in found if index == 13] == reader.explain(0, 13)
-    document = found[0][1].document
-    steps = trace.steps_of_document(reader, document, batch=4)
-    assert step in steps
-    assert steps == sorted(steps)
-    assert isinstance(found[0][1], Piece)
-    for bad in (trace.Step(0, 70), trace.Step(0, -1), trace.Step(3, 0)):
-        with pytest.raises(UserError, match="so no"):
-            trace.documents_of_step(reader, bad, batch=4)
-    with pytest.raises(UserError, match="no token store of this mixture holds"):
-        trace.steps_of_document(reader, "nobody", batch=4)

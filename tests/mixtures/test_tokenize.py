@@ -92,12 +92,12 @@ def test_bytes_do_not_depend_on_workers_and_unchanged_stores_are_reused(stores):
     tokenize(small_mixture(output="two"), workers=3, progress=notes)
     assert tree("one") == tree("two")
     assert notes.tasks["tokenize"] == [33 + 40 + 40 + 35, 148]
-    before = {path: path.stat().st_mtime_ns for path in Path("two").rglob("*")}
+    before = {name: (Path("two") / name).stat().st_mtime_ns for name in tree("two")}
     notes = Notes()
     again = tokenize(small_mixture(output="two"), workers=2, progress=notes)
     assert again.reused == ("a", "b")
     assert sum("reused" in note for note in notes.notes) == 3
-    assert before == {path: path.stat().st_mtime_ns for path in Path("two").rglob("*")}
+    assert before == {name: (Path("two") / name).stat().st_mtime_ns for name in tree("two")}
 
 
 def test_output_names_no_machine(stores, tmp_path):
@@ -208,3 +208,56 @@ def test_killed_at_random_times_and_resumed_with_other_workers_it_ends_in_the_sa
     tokenize(small_mixture(output="killed"), workers=2)
     assert kills >= 1
     assert tree("killed") == tree("whole")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks for open files in /proc")
+def test_a_killed_worker_ends_the_run_and_a_killed_run_leaves_no_worker(stores):
+    write_store(Path("stores/a"), [texts(part, 3000, longest=200) for part in range(4)])
+    script = (
+        "import sys\n"
+        "from mixtures.tokenize import tokenize\n"
+        "from tests.mixtures.conftest import small_mixture\n"
+        "if __name__ == '__main__': tokenize(small_mixture(), workers=2)"
+    )
+    Path("run.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def begin():
+        run = subprocess.Popen([sys.executable, "run.py"], env=environment, stderr=subprocess.PIPE, text=True)
+        while run.poll() is None and not (workers := writers()):
+            time.sleep(0.01)
+        assert run.poll() is None
+        return run, workers
+
+    def writers():
+        """Processes that hold one of our temporary files open."""
+        found = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                links = [link.readlink() for link in (process / "fd").iterdir()]
+            except OSError:
+                continue  # it ended meanwhile
+            if any(str(Path("out/stores").resolve()) in str(link) for link in links):
+                found.add(int(process.name))
+        return found
+
+    run, workers = begin()
+    os.kill(min(workers), signal.SIGKILL)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert "a worker process was killed" in said
+    run, workers = begin()
+    run.kill()
+    run.communicate()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    tokenize(small_mixture())
+
+
+def test_two_commands_do_not_write_into_one_folder(stores):
+    from corpus.lock import lock
+
+    with lock(Path("out")), pytest.raises(UserError, match="another command is writing"):
+        tokenize(small_mixture())

@@ -9,7 +9,7 @@ from mixtures.lock import open_lock
 from mixtures.locking import make_lock
 from mixtures.tokenstore import finish
 from mixtures.verify import verify
-from tests.mixtures.conftest import texts, write_store
+from tests.mixtures.conftest import texts, tree, write_store
 
 LOCK = "out/mixture.lock.json"
 
@@ -20,17 +20,19 @@ def test_a_sound_mixture_has_no_problems(locked):
     assert report.skipped == []
     assert report.documents == 20 + 10 + 5  # one of the parts of b has five, one none
     assert report.files == 1 + 2 * 3 * 3
-    files = [path for path in Path("out").rglob("*") if path.is_file()]
-    assert report.files == len(files) - 4  # the lock, its checksum and two store.json are checked by digest
+    assert (
+        report.files == len(tree("out")) - 4
+    )  # the lock, its checksum and two store.json are checked by digest
 
 
 def test_any_flipped_byte_is_found(locked):
     chance = random.Random(3)
-    for path in sorted(path for path in Path("out").rglob("*") if path.is_file()):
+    for path in [Path("out") / name for name in tree("out")]:
         whole = path.read_bytes()
         if not whole:
             continue
-        for position in {0, len(whole) - 1, chance.randrange(len(whole))}:
+        few = {0, len(whole) - 1, chance.randrange(len(whole))}
+        for position in range(0, len(whole), 5) if path.name == "store.json" else few:
             bit = 1 << chance.randrange(8)
             path.write_bytes(whole[:position] + bytes([whole[position] ^ bit]) + whole[position + 1 :])
             assert verify(LOCK, samples=0).problems, (path, position, bit)

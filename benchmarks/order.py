@@ -5,11 +5,11 @@
 - `startup_ratio_megatron`: CPU time to the first batch of 768 look-ups, ours against an index built as
   Megatron-LM builds it (documents repeated and shuffled; a sample index of document and offset for every
   sequence; a shuffle index), restated here in vectorised NumPy, for `sequences` sequences of 8,192 tokens and
-  documents of 1,000 tokens on average. Left out in Megatron's favour: the blending index over several datasets,
-  and writing and reading the cache files. Ours does the same work whatever the number of sequences.
+  documents of 1,000 tokens on average. Left out in Megatron's favour: the blending index over several
+  datasets, and writing and reading the cache files. Ours does the same work whatever the number of sequences.
 - `reader_tokens_per_core_second`: tokens and segments of random sequences of 8,192 tokens, read from a token
-  store of four parts in the page cache (vocabulary of 131,072, documents of 1,000 tokens on average), a second
-  of CPU time.
+  store of four parts in the page cache (vocabulary of 131,072, documents of 1,000 tokens on average), a
+  second of CPU time.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def lookup_rate(batch: int, turns: int) -> float:
 
 
 def megatron_style(lengths: np.ndarray[Any, Any], sequences: int, seed: int) -> np.ndarray[Any, Any]:
-    """Build document, sample and shuffle index and look the first batch up; returns (document, offset) rows."""
+    """Build document, sample and shuffle index and look the first batch up: rows of document and offset."""
     chance = np.random.RandomState(seed)
     tokens_per_epoch = int(lengths.sum())
     epochs = -(-(sequences * LENGTH + 1) // tokens_per_epoch)

@@ -13,6 +13,8 @@ def squared_relu(x: Tensor) -> Tensor:
 
     Keeps relu(x), which is all that backward needs, and not x. Gradients of gradients are not available.
     """
+    if not torch.is_grad_enabled():
+        return x.relu().square_()
     out: Tensor = _SquaredReLU.apply(x)  # type: ignore[no-untyped-call]
     return out
 

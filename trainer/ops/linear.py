@@ -19,7 +19,7 @@ from torch import Tensor
 
 from trainer.ops.backend import choose
 
-FEW_ROWS = 16
+FEW_ROWS = 8
 """Below this many rows (decoding) preparing the product costs more than it saves."""
 
 

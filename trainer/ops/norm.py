@@ -15,6 +15,8 @@ from torch import Tensor
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype | None = None) -> Tensor:
     """`weight * x / rms(x)` over the last axis: arithmetic in float32, result in `dtype` (None: x's)."""
+    if not torch.is_grad_enabled():
+        return _rms_forward(x, weight, epsilon, dtype or x.dtype)[0]
     out: Tensor = _RMSNorm.apply(x, weight, epsilon, dtype or x.dtype)  # type: ignore[no-untyped-call]
     return out
 
@@ -31,6 +33,8 @@ def gated_group_norm(y: Tensor, gate: Tensor, weight: Tensor, groups: int, epsil
     Returns:
         [..., d] in gate's dtype; the arithmetic is float32.
     """
+    if not torch.is_grad_enabled():
+        return _gated_forward(y, gate, weight, groups, epsilon)[0]
     out: Tensor = _GatedGroupNorm.apply(y, gate, weight, groups, epsilon)  # type: ignore[no-untyped-call]
     return out
 
@@ -42,6 +46,26 @@ def _inverse_rms(x: Tensor, epsilon: float) -> Tensor:
     return inverse
 
 
+def _rms_forward(x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The norm, and 1 / rms [..., 1]."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    values = x.to(wide)
+    inverse = _inverse_rms(values, epsilon)
+    return (values * inverse).mul_(weight.to(wide)).to(dtype), inverse
+
+
+def _gated_forward(
+    y: Tensor, gate: Tensor, weight: Tensor, groups: int, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    """The gated norm, and 1 / rms [..., G, 1]."""
+    wide = torch.promote_types(gate.dtype, torch.float32)
+    gated = F.silu(gate.to(wide)).mul_(y)
+    grouped = gated.view(*gated.shape[:-1], groups, -1)
+    inverse = _inverse_rms(grouped, epsilon)
+    out = grouped.mul_(inverse).flatten(-2).mul_(weight.to(wide))
+    return out.to(gate.dtype), inverse
+
+
 def _norm_backward(grad: Tensor, x: Tensor, inverse: Tensor) -> Tensor:
     """Gradient of x * inverse, given that of the product; `grad` is overwritten."""
     share = (grad * x).sum(-1, keepdim=True).mul_(inverse.pow(3)).div_(x.shape[-1])
@@ -51,11 +75,9 @@ def _norm_backward(grad: Tensor, x: Tensor, inverse: Tensor) -> Tensor:
 class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> Tensor:
-        wide = torch.promote_types(x.dtype, torch.float32)
-        values = x.to(wide)
-        inverse = _inverse_rms(values, epsilon)
+        out, inverse = _rms_forward(x, weight, epsilon, dtype)
         ctx.save_for_backward(x, weight, inverse)
-        return (values * inverse).mul_(weight.to(wide)).to(dtype)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -70,13 +92,9 @@ class _GatedGroupNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
         y, gate, weight, groups, epsilon = inputs
-        wide = torch.promote_types(gate.dtype, torch.float32)
-        gated = F.silu(gate.to(wide)).mul_(y)
-        grouped = gated.view(*gated.shape[:-1], groups, -1)
-        inverse = _inverse_rms(grouped, epsilon)
+        out, inverse = _gated_forward(y, gate, weight, groups, epsilon)
         ctx.save_for_backward(y, gate, weight, inverse)
-        out = grouped.mul_(inverse).flatten(-2).mul_(weight.to(wide))
-        return out.to(gate.dtype)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:

@@ -182,6 +182,8 @@ def test_commands(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "6 of 6 (from step 4)" in capsys.readouterr().out
     assert run_app([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["reused"]
+    assert run_app(["train", "cli/run.yaml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reused"]
     for target in ("cli.yaml", "cli", "cli/model"):
         assert run_app(["generate", target, "--prompt", "3: tree", "--max-tokens", "5", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["prompt"] == "3: tree"

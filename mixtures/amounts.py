@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _UNITS = {"": 0, "k": 3, "m": 6, "b": 9, "g": 9, "t": 12}
-_AMOUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([kmbgt]?)", re.IGNORECASE)
+_AMOUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:e[0-9]{1,2})?)\s*([kmbgt]?)", re.IGNORECASE)
 
 
 def parse_amount(value: Any) -> int:
@@ -46,7 +46,7 @@ def exact(value: float) -> Fraction:
 Amount = Annotated[
     int,
     BeforeValidator(parse_amount),
-    Field(gt=0),
+    Field(gt=0, le=10**18),
     WithJsonSchema({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string"}]}),
 ]
 """A positive whole number; 300_000, "1.5M", "20B" and "6.6T" are all understood."""

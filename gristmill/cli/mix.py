@@ -83,11 +83,11 @@ def tokenize_command(
     }
 
     def human() -> None:
-        table = _table("source", "documents >", "tokens >", "empty >", "token store", "")
+        table = _table("source", "documents >", "tokens >", "empty >", "", "token store")
         for row in rows:
             numbers = [f"{row[name]:,}" for name in ("documents", "tokens", "empty")]
-            reused = "unchanged, reused" if row["reused"] else "made"
-            table.add_row(str(row["source"]), *numbers, str(row["store"]), reused)
+            state = "unchanged" if row["reused"] else "made"
+            table.add_row(str(row["source"]), *numbers, state, str(row["store"]))
         console().print(table)
         console().print(f"tokenizer: {made.vocab_size:,} tokens, {made.path}", highlight=False)
 

@@ -86,6 +86,17 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out
 
 
+def _weight_gradient(rows: Tensor, x: Tensor) -> Tensor:
+    """rows.T @ x: [m, out], [m, in] -> [out, in].
+
+    oneDNN reads its second factor through a transposed view but wants the first one whole, so the narrower of
+    the two goes first: transposing it (and the small result) is less to move than transposing the wider one.
+    """
+    if rows.shape[1] > x.shape[1]:
+        return _product(x.t().contiguous(), rows.t()).t().contiguous()
+    return _product(rows.t().contiguous(), x.t())
+
+
 class _OneDNNLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -98,6 +109,6 @@ class _OneDNNLinear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         rows = grads[0].reshape(-1, weight.shape[0])
         dx = _product(rows, weight.t()).view(x.shape) if ctx.needs_input_grad[0] else None
-        dweight = _product(rows.t(), x.reshape(-1, weight.shape[1]).t()) if ctx.needs_input_grad[1] else None
+        dweight = _weight_gradient(rows, x.reshape(-1, weight.shape[1])) if ctx.needs_input_grad[1] else None
         dbias = rows.sum(0) if ctx.has_bias else None
         return dx, dweight, dbias

@@ -23,9 +23,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         cast = weight.to(hidden.dtype)
         total = torch.zeros((), dtype=torch.promote_types(hidden.dtype, torch.float32), device=hidden.device)
         grad_hidden = torch.zeros_like(hidden) if needs_hidden else None
-        grad_weight = (
-            torch.zeros(weight.shape, dtype=total.dtype, device=weight.device) if needs_weight else None
-        )
+        # Transposed, for the states are narrower than the vocabulary: see `_weight_gradient` in linear.
+        shape = (weight.shape[1], weight.shape[0])
+        grad_weight = torch.zeros(shape, dtype=total.dtype, device=weight.device) if needs_weight else None
         for start in range(0, len(hidden), chunk):
             part, target = hidden[start : start + chunk], labels[start : start + chunk]
             logits = matmul_t(part, cast).to(total.dtype)
@@ -41,7 +41,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             if grad_hidden is not None:
                 grad_hidden[start : start + chunk] = matmul_t(grad, cast.T)
             if grad_weight is not None:
-                grad_weight += matmul_t(grad.T, part.T)
+                grad_weight += matmul_t(part.T.contiguous(), grad.T)
         ctx.save_for_backward(
             *(item for item in (grad_hidden, grad_weight) if item is not None),
         )
@@ -54,7 +54,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         saved = iter(ctx.saved_tensors)
         needs_hidden, needs_weight = ctx.needs_input_grad[:2]
         grad_hidden = next(saved) * grad_total if needs_hidden else None
-        grad_weight = (next(saved) * grad_total).to(ctx.weight_dtype) if needs_weight else None
+        grad_weight = None
+        if needs_weight:
+            grad_weight = (next(saved).T.to(ctx.weight_dtype) * grad_total).contiguous()
         return grad_hidden, grad_weight, None, None
 
 

@@ -74,7 +74,7 @@ class Plan:
         return planned
 
     def rows(self) -> list[dict[str, Any]]:
-        """The plan as a table: a row a phase and source, then (phase `all`) a row a source."""
+        """The plan as a table: a row a phase and source, then (phase None) a row a source."""
         table = []
         seen: dict[str, Fraction] = {}
         for phase in self.phases:
@@ -86,10 +86,12 @@ class Plan:
                 row = self._row(phase.name, name, count * phase.sequence_length, share, epochs)
                 table.append(row | {"sequences": count, "epochs_so_far": float(seen[name])})
         for name, tokens in self.tokens_by_source().items():
-            table.append(self._row("all", name, tokens, tokens / self.tokens, seen.get(name, Fraction(0))))
+            table.append(self._row(None, name, tokens, tokens / self.tokens, seen.get(name, Fraction(0))))
         return table
 
-    def _row(self, phase: str, name: str, tokens: int, share: float, epochs: Fraction) -> dict[str, Any]:
+    def _row(
+        self, phase: str | None, name: str, tokens: int, share: float, epochs: Fraction
+    ) -> dict[str, Any]:
         source, count = self.manifest.sources[name], self.counts[name]
         return {
             "phase": phase,

@@ -205,7 +205,6 @@ class TokenStore:
     """SHA-256 by kind of file (tokens, offsets, documents), one mapping a part."""
     _token_maps: dict[int, Any] = field(default_factory=dict, repr=False)
     _offset_maps: dict[int, I64] = field(default_factory=dict, repr=False)
-    _document_files: dict[int, pq.ParquetFile] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> TokenStore:
@@ -236,6 +235,10 @@ class TokenStore:
             )
         except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise UserError(f"not a token store's store.json ({error})", where=str(path)) from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process maps the files itself; a mapping would travel as a copy of what it maps.
+        return {**self.__dict__, "_token_maps": {}, "_offset_maps": {}}
 
     @property
     def tokens(self) -> int:
@@ -328,11 +331,9 @@ class TokenStore:
         """Ids of the part's documents number first..last-1."""
         if first >= last:
             return []
-        if part not in self._document_files:
-            self._document_files[part] = pq.ParquetFile(self.document_path(part))
-        file = self._document_files[part]
         groups = range(first // _ROW_GROUP, (last - 1) // _ROW_GROUP + 1)
-        column = file.read_row_groups(list(groups), columns=["id"]).column("id")
+        with pq.ParquetFile(self.document_path(part)) as file:
+            column = file.read_row_groups(list(groups), columns=["id"]).column("id")
         begin = first - groups[0] * _ROW_GROUP
         ids: list[str] = column.slice(begin, last - first).to_pylist()
         return ids
@@ -359,4 +360,6 @@ def _map(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
         raise UserError(f"{size} bytes where {expected} belong", where=str(path), mend=VERIFY)
     if not length:
         return np.empty(0, dtype)
-    return np.memmap(path, dtype, "r", shape=(length,)).view(np.ndarray)
+    # Arrow's mapping keeps no file open, unlike Python's: a store may have more parts than a process may open.
+    with pa.memory_map(str(path)) as file:
+        return np.frombuffer(file.read_buffer(), dtype)

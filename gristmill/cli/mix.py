@@ -230,8 +230,8 @@ def _print_plan(planned: Plan) -> None:
     out = console()
     rows = planned.rows()
     shapes = {phase.name: phase for phase in planned.phases}
-    for name in [*shapes, "all"]:
-        if name in shapes:
+    for name in [*shapes, None]:
+        if name is not None:
             shape = shapes[name]
             title = (
                 f"phase {name}: {format_amount(shape.tokens)} tokens, {shape.steps:,} steps of {shape.batch} "

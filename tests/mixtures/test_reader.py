@@ -1,3 +1,4 @@
+import pickle
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,3 +133,20 @@ def test_sequences_run_over_many_tiny_parts(stores):
     ids = [document for _, document, _ in twin[:33]]
     assert batch.segments[0].tolist() == numbered(ids)
     assert [piece.document for piece in reader.explain(2, index)] == list(dict.fromkeys(ids))
+
+
+def test_it_travels_to_other_processes_without_its_data(reader):
+    before = reader.read(0, np.arange(20))
+    packed = pickle.dumps(reader)
+    assert len(packed) < 30_000
+    after = pickle.loads(packed).read(0, np.arange(20))
+    assert np.array_equal(before.tokens, after.tokens)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files in /proc")
+def test_reading_keeps_no_file_open(reader):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for phase in range(3):
+        reader.read(phase, np.arange(80))
+        reader.explain(phase, 7)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -2,7 +2,7 @@
 
 Both run forward and backward on the same tokens with the same weights, float32, the same number of threads,
 turn by turn. Times are CPU seconds of the process, so other work on the machine does not count; the figures
-are medians. Run: python benchmarks/train_cpu.py [--quick] [--json] [--threads N]
+are medians. Run: python benchmarks/train_cpu.py [--quick] [--json] [--threads N] [--linear NAME]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from trainer.hub import save_hub
 from trainer.model.config import HybridConfig
 from trainer.model.hybrid import HybridModel
 from trainer.model.presets import preset
+from trainer.ops.backend import choose, prefer
 
 
 def transformers_model(ours: HybridModel) -> nn.Module:
@@ -99,8 +100,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--linear", default="auto", help="our matrix product: auto, torch or onednn")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    prefer("linear", options.linear)
+    linear = choose("linear", "auto", "cpu").__name__.removesuffix("_linear")
     logging.disable(logging.WARNING)
     rounds = 5 if options.quick else 15
     shapes = [(4, 512, 64), (2, 1024, 128)]
@@ -108,7 +112,7 @@ def main() -> None:
     for batch, length, chunk in shapes:
         figures = measure(preset("demo", chunk_size=chunk), batch, length, rounds)
         print(
-            f"{batch} x {length} tokens, chunk {chunk}: ours {figures['tokens_per_second']:,.0f} tokens/s, "
+            f"{batch} x {length} tokens, chunk {chunk}: ours ({linear}) {figures['tokens_per_second']:,.0f} tokens/s, "
             f"transformers {figures['tokens_per_second_transformers']:,.0f}, "
             f"ratio {figures['ratio_transformers']:.2f}",
             flush=True,
@@ -118,7 +122,7 @@ def main() -> None:
             found[name] = min(found.get(name, value), value) if name == "ratio_transformers" else value
     if options.json:
         rounded = {name: round(value, 3) for name, value in found.items()}
-        print(json.dumps({"threads": options.threads, **rounded}))
+        print(json.dumps({"threads": options.threads, "linear": linear, **rounded}))
 
 
 if __name__ == "__main__":

@@ -158,7 +158,6 @@ class HybridModel(nn.Module):
         return cross_entropy_sum(self.hidden(input_ids, segments), self.output_weight, labels, chunk)
 
     def _context(self, input_ids: Tensor, segments: Tensor | None, cache: HybridCache | None) -> Context:
-        has_attention = "*" in self.config.hybrid_override_pattern
         if cache is None:
             if (
                 segments is not None
@@ -166,13 +165,13 @@ class HybridModel(nn.Module):
                 and bool((segments == segments[:, :1]).all())
             ):
                 segments = None  # one document a row: the cheaper path, same result
-            mask = attention_mask(segments, segments) if segments is not None and has_attention else None
-            return Context(segments, mask)
+            return Context(segments)
         past = cache.length
         batch, length = input_ids.shape
         new, restarts = cache.begin(segments, batch, length)
         plain = cache.one_document and (past == 0 or length == 1)
-        mask = None if plain or not has_attention else attention_mask(new, cache.segments)
+        looks = "*" in self.config.hybrid_override_pattern
+        mask = None if plain or not looks else attention_mask(new, cache.segments)
         return Context(
             segments=None if segments is None or cache.one_document else new,
             mask=mask,

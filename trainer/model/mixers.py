@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainer.model.cache import KeyValues, MambaState
 from trainer.model.config import HybridConfig
 from trainer.ops.activation import squared_relu
-from trainer.ops.attention import attention
+from trainer.ops.attention import attention, packed_attention
 from trainer.ops.conv import causal_conv, causal_conv_step
 from trainer.ops.linear import linear
 from trainer.ops.norm import gated_group_norm, rms_norm
@@ -30,7 +30,7 @@ class Context:
     segments: Tensor | None = None
     """int32 [B, L], or None when every row is one document."""
     mask: Tensor | None = None
-    """Attention mask, or None where causality alone decides."""
+    """With a cache: the attention mask, or None where causality alone decides."""
     past: int = 0
     """Tokens in the cache before this call."""
     restarts: Tensor | None = None
@@ -189,7 +189,9 @@ class AttentionMixer(nn.Module):
         query = self.q_proj(u).view(*u.shape[:2], -1, size)
         key = self.k_proj(u).view(*u.shape[:2], -1, size)
         value = self.v_proj(u).view(*u.shape[:2], -1, size)
-        if state is not None:
-            key, value = state.append(key, value, context.past)
-        out: Tensor = self.o_proj(attention(query, key, value, context.mask).flatten(2))
+        if state is None:
+            seen = packed_attention(query, key, value, context.segments)
+        else:
+            seen = attention(query, *state.append(key, value, context.past), context.mask)
+        out: Tensor = self.o_proj(seen.flatten(2))
         return out

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from trainer.ops.backend import choose
+
+
+def packed_attention(
+    query: Tensor, key: Tensor, value: Tensor, segments: Tensor | None = None, backend: str = "auto"
+) -> Tensor:
+    """Causal softmax attention of whole sequences, scale D^-0.5, each document for itself.
+
+    Args:
+        query: [B, L, Hq, D].
+        key, value: [B, L, Hk, D]; query head h reads key head h // (Hq / Hk).
+        segments: int [B, L], monotone in a row, the number of each token's document; None: one a row.
+        backend: a name from `trainer.ops.backend`, or "auto".
+
+    Returns:
+        [B, L, Hq, D].
+    """
+    run = cast(Callable[..., Tensor], choose("attention", backend, query.device.type))
+    return run(query, key, value, segments)
 
 
 def attention_mask(query_segments: Tensor, key_segments: Tensor) -> Tensor:
@@ -19,7 +42,7 @@ def attention_mask(query_segments: Tensor, key_segments: Tensor) -> Tensor:
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Softmax attention with scale D^-0.5.
+    """Softmax attention with a mask, as for queries that follow a cache; scale D^-0.5.
 
     Args:
         query: [B, Lq, Hq, D].

@@ -25,6 +25,12 @@ def _mamba_ssm(device: str) -> str | None:
     return None if device == "cuda" else "its Triton kernels need a CUDA device"
 
 
+def _blocks(device: str) -> str | None:
+    from trainer.ops.attention_blocks import blocks_missing
+
+    return blocks_missing(device)
+
+
 def _onednn(device: str) -> str | None:
     from trainer.ops.linear import onednn_missing
 
@@ -47,6 +53,10 @@ class Backend:
 
 
 OPERATIONS: dict[str, dict[str, Backend]] = {
+    "attention": {
+        "blocks": Backend("trainer.ops.attention_blocks", "packed_blocks", _blocks),
+        "sdpa": Backend("trainer.ops.attention_blocks", "packed_sdpa", _always),
+    },
     "linear": {
         "onednn": Backend("trainer.ops.linear", "onednn_linear", _onednn),
         "torch": Backend("trainer.ops.linear", "torch_linear", _always),

@@ -76,11 +76,13 @@ def attention(query: Tensor, key: Tensor, value: Tensor, segments: Tensor | None
     """Softmax over the earlier tokens of the same document, one query at a time."""
     batch, length, heads, size = query.shape
     per_key = heads // key.shape[2]
-    out = torch.zeros_like(query)
+    rows = []
     for row in range(batch):
+        outputs = []
         for head in range(heads):
             for t in range(length):
                 seen = [s for s in range(t + 1) if segments is None or segments[row, s] == segments[row, t]]
                 scores = key[row, seen, head // per_key] @ query[row, t, head] / size**0.5
-                out[row, t, head] = torch.softmax(scores, 0) @ value[row, seen, head // per_key]
-    return out
+                outputs.append(torch.softmax(scores, 0) @ value[row, seen, head // per_key])
+        rows.append(torch.stack(outputs).view(heads, length, size).transpose(0, 1))
+    return torch.stack(rows)

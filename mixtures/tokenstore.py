@@ -360,6 +360,6 @@ def _map(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
         raise UserError(f"{size} bytes where {expected} belong", where=str(path), mend=VERIFY)
     if not length:
         return np.empty(0, dtype)
-    # Arrow's mapping keeps no file open, unlike Python's: a store may have more parts than a process may open.
+    # Arrow's mapping keeps no file open, unlike Python's: a store may have more parts than it may open.
     with pa.memory_map(str(path)) as file:
         return np.frombuffer(file.read_buffer(), dtype)

@@ -54,12 +54,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "head_dim": 32,
-        "chunk_size": 64,
         "max_position_embeddings": 1024,
     },
     "demo": {
         **_SMALL,
-        "vocab_size": 8192,
+        "vocab_size": 4096,
         "hidden_size": 256,
         "intermediate_size": 768,
         "hybrid_override_pattern": "M-M-*-M-",
@@ -67,7 +66,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ssm_state_size": 64,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
-        "chunk_size": 64,
         "max_position_embeddings": 2048,
     },
     "0.1b": {

@@ -82,7 +82,8 @@ def activation_bytes(config: HybridConfig, precision: str, batch: int, length: i
     # Residual stream and normed input of every layer; the norm works in float32.
     every = 2 * width * size + (width * wide if size < wide else 0)
     projected = (inner + config.conv_size + heads + config.conv_size + inner) * size
-    scan = wide * (2 * inner + heads * chunk + 2 * inner * config.ssm_state_size // chunk)
+    # Inputs, outputs and the states at the chunks' starts; the [chunk, chunk] matrices are made again.
+    scan = wide * (2 * inner + heads + 2 * inner * config.ssm_state_size // chunk)
     attention = size * config.head_dim * 2 * (config.num_attention_heads + config.num_key_value_heads)
     per_token = (
         every * (len(pattern) + 1)

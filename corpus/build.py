@@ -1,0 +1,411 @@
+"""Building a document store: from a manifest to a finished `store.json`.
+
+The work is cut into parts by the inputs and the manifest alone. A datatrove pipeline (source, annotators, early drop,
+store writer) makes each part whole or not at all, under the executor that the manifest names; duplicates, decisions and
+`store.json` follow when all parts are there. The same command again goes on where it was interrupted, and the store's
+bytes are the same however often it was, and whatever the number of workers.
+
+What a finished store was made of is compared with the manifest first: nothing to do, only decisions or duplicates to
+make again, or a refusal that says what changed. Inputs count as unchanged when their names, sizes and modification
+times (or what a server says of the version) are; where a local file was merely touched, its bytes are compared.
+
+Under Slurm the command submits a job array over the parts and a dependent job that finishes the store, and returns at
+once; it may be repeated when the jobs are done, and then says what was made, or submits what failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from datatrove.data import DocumentsPipeline
+from datatrove.pipeline.base import PipelineStep
+
+from corpus import decide, executors
+from corpus.inputs import content_digest, stamps_digest
+from corpus.ledger import Ledger
+from corpus.lock import lock
+from corpus.manifest import CorpusManifest, LocalExecutor, RayExecutor, SlurmExecutor
+from corpus.parts import WORK, StoreWriter, is_whole, marker_path, part_name, read_marker
+from corpus.plan import Plan, make_plan
+from corpus.steps import SourceStep, StoredTasks, early_drop_step
+from corpus.store import FORMAT, STORE_JSON, VERSION, Store, try_open, write_store
+from corpus.watch import Watch
+from filters.step import AnnotatorStep
+from gristmill.base.atomic import atomic_write, sweep
+from gristmill.base.digest import canonical_json, digest_json
+from gristmill.base.errors import UserError
+from gristmill.base.progress import Progress, Silent
+
+STAMPS = "inputs.json"
+"""Among the logs: modification times of the inputs, which the store itself may not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What a build did, or what the store holds that was there already."""
+
+    name: str
+    output: str
+    digest: str | None
+    """Digest of the store; None while jobs of a cluster are at work."""
+    parts: int
+    records: int
+    """Records that could have become documents ("pages in")."""
+    documents: int
+    """Documents in the store."""
+    kept: int | None
+    """Documents that the policy keeps; None without a policy."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Whatever was lost on the way, by `stage:reason`, decisions included."""
+    incomplete: list[list[str]] = field(default_factory=list)
+    """Inputs that could not be read to their end: name, reason, detail."""
+    reused: bool = False
+    """Nothing was to do."""
+    reused_parts: int = 0
+    """Parts that an interrupted build had finished."""
+    submitted: list[str] = field(default_factory=list)
+    """Job ids of a cluster that are at work."""
+
+    @property
+    def exit_code(self) -> int:
+        """1 if an input could not be read to its end, else 0."""
+        return 1 if self.incomplete else 0
+
+
+def build(
+    manifest: CorpusManifest, progress: Progress | None = None, *, rebuild: bool = False, retry: bool = False
+) -> BuildSummary:
+    """Make the manifest's store, or as much of it as is missing.
+
+    Args:
+        manifest: what to make.
+        progress: where to show it.
+        rebuild: replace a store that was made from another manifest or other inputs.
+        retry: read those inputs again that could not be read to their end.
+
+    Raises UserError for mistakes in the manifest, and for a store that is there and was made from something else.
+    """
+    progress = progress or Silent()
+    path = Path(manifest.output)
+    plan = make_plan(manifest)
+    with lock(path):
+        store = try_open(path)
+        if store is not None:
+            changed = _changes(plan, store)
+            if not changed and not (retry and store.content["incomplete"]):
+                return _refresh(plan, store, progress)
+            if changed and not rebuild:
+                raise UserError(
+                    f"the store was built from something else (changed: {', '.join(changed)})",
+                    where=str(path),
+                    mend="--rebuild builds it again, or give another `output`",
+                )
+            _reopen(plan, store, keep=not changed)
+        reused = _prepare(plan)
+        pending = [n for n in range(len(plan.tasks)) if n not in reused]
+        if pending:
+            submitted = _run(plan, pending, progress)
+            if submitted:
+                return _at_work(plan, submitted)
+            _check_done(plan, pending)
+        return _finish(plan, progress, reused_parts=len(reused))
+
+
+def _changes(plan: Plan, store: Store) -> list[str]:
+    """What the store's documents were made of and the manifest no longer says, by name."""
+    stage = store.content["stage"]
+    changed = [name for name, digest in plan.stage.items() if stage.get(name) != digest]
+    if not changed and not _same_inputs(plan, store):
+        changed.append("inputs")
+    return changed
+
+
+def _same_inputs(plan: Plan, store: Store) -> bool:
+    parts = store.content["parts"]
+    if [part["inputs"]["listing"] for part in parts] != plan.listing():
+        return False
+    stamps = {part_name(number): stamps_digest(task.inputs) for number, task in enumerate(plan.tasks)}
+    file = store.path / executors.LOGS / STAMPS
+    known: dict[str, str] = {}
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(file.read_bytes())
+    for part, task in zip(parts, plan.tasks, strict=True):
+        if known.get(part["part"]) != stamps[part["part"]]:
+            digest = part["inputs"]["content"]
+            if digest is None or content_digest(task.inputs) != digest:
+                return False
+    if known != stamps:
+        atomic_write(file, canonical_json(stamps))
+    return True
+
+
+def _refresh(plan: Plan, store: Store, progress: Progress) -> BuildSummary:
+    """A store whose documents are as wanted: make duplicates and decisions again where they changed."""
+    path, content = store.path, dict(store.content)
+    _sweep(path)
+    manifest = plan.manifest
+    wanted = decide.exact_key(content, manifest.prefer) if manifest.dedup else None
+    found = content["annotations"].get(decide.EXACT, {}).get("key")
+    stale = wanted != found
+    policy = manifest.policy.name if manifest.policy else None
+    if not stale and (plan.policy is None or policy is None or _decided(content, policy, plan)):
+        return _summary(plan.manifest, store, reused=True)
+    if stale:
+        # Decisions rest on annotations: until all is made again, the store is unfinished.
+        (path / STORE_JSON).unlink()
+        annotations = {n: e for n, e in content["annotations"].items() if n != decide.EXACT}
+        content = {**content, "annotations": annotations, "decisions": {}}
+        atomic_write(path / WORK / "content.json", canonical_json(content))
+    return _conclude(plan, path, content, progress, reused_parts=len(content["parts"]))
+
+
+def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
+    assert plan.policy is not None
+    entry = content["decisions"].get(policy)
+    return entry is not None and entry["key"] == decide.decision_key(content, plan.policy)
+
+
+def _reopen(plan: Plan, store: Store, keep: bool) -> None:
+    """Make a finished store unfinished again; with `keep`, parts whose inputs were read to their end stay."""
+    path = store.path
+    if not keep:
+        (path / STORE_JSON).unlink()
+        for name in ("documents", "annotations", "decisions", "ledger", WORK):
+            shutil.rmtree(path / name, ignore_errors=True)
+        return
+    for number, part in enumerate(store.content["parts"]):
+        if not part["incomplete"]:
+            marker = {**part, "key": plan.key(number), "stamps": stamps_digest(plan.tasks[number].inputs)}
+            atomic_write(marker_path(path, part["part"]), canonical_json(marker))
+    (path / STORE_JSON).unlink()
+
+
+def _prepare(plan: Plan) -> set[int]:
+    """Clear what a killed build left, write the tasks; returns the numbers of the parts that are done."""
+    path = Path(plan.manifest.output)
+    slurm = isinstance(plan.manifest.executor, SlurmExecutor)
+    if not slurm:
+        # Jobs of a cluster may still be at work; here the lock says that nobody is.
+        _sweep(path)
+    shutil.rmtree(path / WORK / "progress", ignore_errors=True)
+    done = set()
+    for number in range(len(plan.tasks)):
+        marker = read_marker(path, part_name(number))
+        if marker is None:
+            continue
+        if marker["key"] == plan.key(number) and is_whole(path, marker):
+            done.add(number)
+        else:
+            marker_path(path, part_name(number)).unlink(missing_ok=True)
+    expected = {part_name(number) for number in range(len(plan.tasks))}
+    for file in path.glob("*/**/part-*.parquet"):
+        if file.stem not in expected:
+            file.unlink()
+    return done
+
+
+def _sweep(path: Path) -> None:
+    sweep(path)
+    for scratch in (path / WORK).glob("gristmill-*"):
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def pipeline(plan: Plan, pending: Sequence[int], tasks: StoredTasks) -> list[PipelineStep]:
+    """The datatrove pipeline that makes parts: rank r makes the part `pending[r]`."""
+    path = Path(plan.manifest.output)
+    ledger = Ledger()
+    steps: list[PipelineStep] = [
+        SourceStep(plan.source, tasks, ledger, parts=pending, progress=path / WORK / "progress")
+    ]
+    if plan.annotators:
+        steps.append(AnnotatorStep(plan.annotators))
+    if plan.early is not None:
+        steps.append(early_drop_step(plan.early, plan.columns, ledger))
+    keys = {number: plan.key(number) for number in pending}
+    steps.append(StoreWriter(path, plan.annotators, ledger, parts=pending, tasks=tasks, keys=keys))
+    return steps
+
+
+def _run(plan: Plan, pending: Sequence[int], progress: Progress) -> list[str]:
+    """Make parts under the manifest's executor; returns the ids of jobs that will do it later."""
+    manifest = plan.manifest
+    path = Path(manifest.output)
+    logs = path / executors.LOGS
+    steps = pipeline(plan, pending, StoredTasks.store(path / WORK / "tasks", plan.tasks, pending))
+    with executors.main_log(logs):
+        match manifest.executor:
+            case SlurmExecutor() as options:
+                finish = [FinishStep(manifest)]
+                job = executors.slurm(options, manifest, steps, len(pending), logs.absolute(), finish)
+                first = job.depends
+                job.run()
+                return [str(first.job_id), str(job.job_id)]
+            case RayExecutor() as options:
+                executor: Any = executors.ray(options, steps, len(pending), logs.absolute())
+                here = False
+            case LocalExecutor() as options:
+                executor = executors.local(options, steps, len(pending), logs)
+                here = True
+        watch = Watch(path, plan.tasks, pending, plan.source.unit, progress, here)
+        try:
+            with watch:
+                executor.run()
+        except KeyboardInterrupt:
+            if watch.died is None:
+                raise
+            raise UserError(
+                f"a worker process was killed while it made {watch.died} (out of memory?)",
+                where=str(path),
+                mend="the same command goes on; fewer `executor.workers` need less memory",
+            ) from None
+    return []
+
+
+class FinishStep(PipelineStep):
+    """The last job of a build on a cluster: duplicates, decisions, `store.json`."""
+
+    type = "🏁 - FINISH"
+    name = "finish store"
+
+    def __init__(self, manifest: CorpusManifest) -> None:
+        super().__init__()
+        self.manifest = manifest
+
+    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        """Finish the store on rank 0."""
+        if data:
+            yield from data
+        if rank == 0:
+            plan = make_plan(self.manifest)
+            with lock(Path(self.manifest.output)):
+                _check_done(plan, range(len(plan.tasks)))
+                _sweep(Path(self.manifest.output))
+                _finish(plan, Silent(), reused_parts=0)
+
+
+def _check_done(plan: Plan, numbers: Sequence[int]) -> None:
+    path = Path(plan.manifest.output)
+    missing = [part_name(n) for n in numbers if not marker_path(path, part_name(n)).is_file()]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(plan.tasks)} parts could not be made, {missing[0]} first",
+            where=str(path),
+            mend=f"see {path / executors.LOGS}; the same command makes what is missing",
+        )
+
+
+def _finish(plan: Plan, progress: Progress, reused_parts: int) -> BuildSummary:
+    """All parts are there: gather them into the store's contents, then conclude."""
+    path = Path(plan.manifest.output)
+    parts, stamps = [], {}
+    for number, listing in enumerate(plan.listing()):
+        marker = read_marker(path, part_name(number))
+        assert marker is not None
+        stamps[marker["part"]] = marker.pop("stamps")
+        marker.pop("key")
+        marker["inputs"]["listing"] = listing
+        parts.append(marker)
+    _unique_ids(plan, parts)
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": plan.manifest.name,
+        "description": plan.manifest.description,
+        "stage": dict(plan.stage),
+        "manifest": digest_json([plan.stage, plan.listing()]),
+        "parts": parts,
+        "annotations": {
+            f"{a.name}@{a.version}": {"columns": {name: str(kind) for name, kind in a.columns.items()}}
+            for a in plan.annotators
+        },
+        "decisions": {},
+        "incomplete": [[*lost, part["part"]] for part in parts for lost in part["incomplete"]],
+    }
+    atomic_write(path / executors.LOGS / STAMPS, canonical_json(stamps))
+    return _conclude(plan, path, content, progress, reused_parts)
+
+
+def _conclude(
+    plan: Plan, path: Path, content: dict[str, Any], progress: Progress, reused_parts: int
+) -> BuildSummary:
+    """Annotate duplicates, decide, write `store.json`, clear the work folder."""
+    manifest = plan.manifest
+    annotations, decisions = dict(content["annotations"]), dict(content["decisions"])
+    if manifest.dedup == "exact":
+        if decide.EXACT not in annotations:
+            annotations[decide.EXACT] = decide.write_exact(path, content, manifest.prefer, progress)
+    else:
+        decide.drop_folder(path, [f"annotations/{decide.EXACT}"])
+    content = {**content, "annotations": dict(sorted(annotations.items()))}
+    if manifest.policy is not None and plan.policy is not None and not _decided(content, manifest.policy.name, plan):
+        if manifest.policy.name in decisions and (path / STORE_JSON).is_file():
+            del decisions[manifest.policy.name]
+            write_store(path, {**content, "decisions": decisions})
+        entry = decide.write_decisions(path, content, manifest.policy.name, plan.policy, progress)
+        decisions[manifest.policy.name] = entry
+    content["decisions"] = dict(sorted(decisions.items()))
+    known = {f"decisions/{name}" for name in content["decisions"]}
+    stale = [f"decisions/{f.name}" for f in (path / "decisions").glob("*") if f"decisions/{f.name}" not in known]
+    decide.drop_folder(path, stale)
+    store = write_store(path, content)
+    shutil.rmtree(path / WORK, ignore_errors=True)
+    return _summary(manifest, store, reused_parts=reused_parts)
+
+
+def _unique_ids(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Ids that come with the rows of a table may come twice; everything else is keyed by where it lies."""
+    if getattr(plan.manifest.source, "id", None) is None or len(parts) < 2:
+        return
+    path = Path(plan.manifest.output)
+    files = [str(path / "documents" / f"{part['part']}.parquet") for part in parts]
+    with duckdb.connect() as database:
+        row = database.execute(
+            "SELECT count(*), any_value(id) FROM (SELECT id FROM read_parquet($files) GROUP BY id HAVING count(*) > 1)",
+            {"files": files},
+        ).fetchone()
+    if row and row[0]:
+        raise UserError(
+            f"{row[0]} ids occur in more than one part, {row[1]} for instance",
+            where="source.id",
+            mend="name a field that identifies documents, or leave `id` out",
+        )
+
+
+def _at_work(plan: Plan, submitted: list[str]) -> BuildSummary:
+    return BuildSummary(
+        plan.manifest.name, plan.manifest.output, None, len(plan.tasks), 0, 0, None, submitted=submitted
+    )
+
+
+def _summary(
+    manifest: CorpusManifest, store: Store, *, reused: bool = False, reused_parts: int = 0
+) -> BuildSummary:
+    """The store as a summary."""
+    parts = store.content["parts"]
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part["reasons"])
+    entry = store.content["decisions"].get(manifest.policy.name) if manifest.policy else None
+    if entry is not None:
+        dropped.update({f"{manifest.policy.name}:{reason}": count for reason, count in entry["reasons"].items()})  # type: ignore[union-attr]
+    return BuildSummary(
+        name=store.name,
+        output=str(store.path),
+        digest=store.digest,
+        parts=len(parts),
+        records=sum(part["records"] for part in parts),
+        documents=store.rows,
+        kept=entry["kept"] if entry is not None else None,
+        dropped=dict(sorted(dropped.items())),
+        incomplete=[list(lost[:3]) for lost in store.content["incomplete"]],
+        reused=reused,
+        reused_parts=len(parts) if reused else reused_parts,
+    )

@@ -1,0 +1,285 @@
+"""The corpus manifest: where documents come from, what is measured, what is dropped, and what runs it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from gristmill.base.manifest import Manifest, Model
+
+MEBIBYTE = 1 << 20
+
+
+class Extraction(Model):
+    """How HTML becomes text."""
+
+    engine: Literal["resiliparse"] = "resiliparse"
+    """The extractor."""
+    main_content: bool = True
+    """Keep only what looks like the page's main content; false keeps all visible text."""
+    alt_texts: bool = False
+    """Keep the alternative texts of images."""
+    links: bool = False
+    """Write the targets of links beside their text."""
+    list_bullets: bool = True
+    """Mark list items with bullets."""
+    comments: bool = False
+    """With `main_content`: keep what looks like readers' comments."""
+
+
+class _Defaults(Model):
+    """What a source says about all its documents."""
+
+    language: str | None = None
+    """Language of all documents (BCP 47), where it is known; identification is an annotator."""
+    license: str | None = None
+    """Licence of all documents (SPDX expression, or words)."""
+    storage_options: dict[str, Any] = {}
+    """Options of the file system (fsspec) that opens remote paths. Keep secrets in the environment."""
+
+
+class WarcSource(_Defaults):
+    """Web archives: WARC 0.18 to 1.1 (responses and the conversions of WET files) and ARC 1; plain, gzip, zstd, lz4."""
+
+    type: Literal["warc"]
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Archives, folders of archives, or patterns (`crawl/*.warc.gz`); local or any fsspec URL (`s3://…`)."""
+    extract: Extraction = Extraction()
+    """How HTML becomes text."""
+    media_types: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
+    """Media types that become documents; all others go to the ledger."""
+    statuses: tuple[int, ...] = (200,)
+    """HTTP status codes that become documents; all others go to the ledger."""
+    max_record_bytes: int = Field(default=16 * MEBIBYTE, ge=1)
+    """A larger record goes to the ledger without being decoded."""
+
+
+class FileRoot(Model):
+    """One tree of files."""
+
+    path: str
+    """A folder or a file; local or any fsspec URL."""
+    name: str | None = None
+    """What the tree is called in ids and in the column `repo`; the folder's own name by default."""
+    commit: str | None = None
+    """The revision of the tree, if it is a checkout."""
+    language: str | None = None
+    """Language of the tree's documents; the source's by default."""
+    license: str | None = None
+    """Licence of the tree's documents; the source's by default."""
+
+
+class FilesSource(_Defaults):
+    """Files, one document each: source code, plain text."""
+
+    type: Literal["files"]
+    roots: tuple[str | FileRoot, ...] = Field(min_length=1)
+    """Trees of files: paths, or objects that say more."""
+    include: tuple[str, ...] = ("**/*",)
+    """Patterns relative to the root; `**/` stands for any folders, also none."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files to leave out."""
+    max_file_bytes: int = Field(default=MEBIBYTE, ge=1)
+    """A larger file goes to the ledger without being read."""
+    files_per_part: int = Field(default=10_000, ge=1)
+    """A part ends when it has so many files ..."""
+    bytes_per_part: int = Field(default=64 * MEBIBYTE, ge=1)
+    """... or when the next file would take it over so many bytes."""
+
+
+class JsonlSource(_Defaults):
+    """JSON lines, plain or compressed (gzip, zstd, lz4, bzip2, xz), one document a line."""
+
+    type: Literal["jsonl"]
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Files, folders or patterns; local or any fsspec URL."""
+    text: str = "text"
+    """Field of the text."""
+    id: str | None = None
+    """Field that identifies a document; by default its file and line do."""
+    url: str | None = "url"
+    """Field of the URL, where documents have one."""
+    max_record_bytes: int = Field(default=16 * MEBIBYTE, ge=1)
+    """A longer line goes to the ledger without being decoded."""
+    bytes_per_part: int = Field(default=256 * MEBIBYTE, ge=1)
+    """An uncompressed local file is cut into parts of about so many bytes."""
+
+
+class ParquetSource(_Defaults):
+    """Parquet files, one document a row."""
+
+    type: Literal["parquet"]
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Files, folders or patterns; local or any fsspec URL."""
+    text: str = "text"
+    """Column of the text."""
+    id: str | None = None
+    """Column that identifies a document; by default its file and row do."""
+    url: str | None = "url"
+    """Column of the URL, where documents have one."""
+    bytes_per_part: int = Field(default=256 * MEBIBYTE, ge=1)
+    """A file is cut between row groups into parts of about so many uncompressed bytes."""
+
+
+class DatasetSource(_Defaults):
+    """A data set of the Hugging Face Hub, or a local folder that the library `datasets` understands."""
+
+    type: Literal["dataset"]
+    path: str
+    """Name on the Hub (`org/name`), a local folder, or a format name (`json`, `parquet`, …) with `data_files`."""
+    config: str | None = None
+    """Configuration (subset)."""
+    split: str = "train"
+    """Split."""
+    revision: str | None = None
+    """Commit of the Hub repository; pin it, or the next build may see other data."""
+    data_files: tuple[str, ...] = ()
+    """Files to load, where the data set needs to be told."""
+    streaming: bool = True
+    """Read shard by shard without a local copy; false prepares the data set in the cache first."""
+    text: str = "text"
+    """Column of the text."""
+    id: str | None = None
+    """Column that identifies a document; by default its shard and row do."""
+    url: str | None = "url"
+    """Column of the URL, where documents have one."""
+    rows_per_part: int = Field(default=100_000, ge=1)
+    """Without streaming: rows a part."""
+
+
+Source = Annotated[
+    WarcSource | FilesSource | JsonlSource | ParquetSource | DatasetSource, Field(discriminator="type")
+]
+
+
+class AnnotatorChoice(Model):
+    """An annotator with its options."""
+
+    name: str
+    """Name of the annotator, for instance `gopher`."""
+    options: dict[str, Any] = {}
+    """Its options."""
+
+
+class Policy(Model):
+    """A named set of decisions."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the decisions in the store: `decisions/<name>/`."""
+    rules: str | tuple[dict[str, Any], ...]
+    """Shipped rule set, path of a rule file, or rules written in place."""
+
+
+class LocalExecutor(Model):
+    """Worker processes on this machine."""
+
+    type: Literal["local"]
+    workers: int | None = Field(default=None, ge=1)
+    """How many at a time; one a core by default. The store is the same whatever their number."""
+
+
+class SlurmExecutor(Model):
+    """A Slurm job array over the parts, then a dependent job that finishes the store."""
+
+    type: Literal["slurm"]
+    partition: str
+    """Partition."""
+    time: str
+    """Time limit of a task, as Slurm writes it (`20:00:00`)."""
+    workers: int = -1
+    """Most tasks at a time; -1 for no limit."""
+    cpus_per_task: int = Field(default=1, ge=1)
+    """Cores a task: more than one only buys memory."""
+    mem_per_cpu_gb: int = Field(default=4, ge=1)
+    """Memory a core, GB."""
+    qos: str | None = None
+    """Quality of service."""
+    job_name: str | None = None
+    """Name of the job; the manifest's by default."""
+    tasks_per_job: int = Field(default=1, ge=1)
+    """Parts a job of the array."""
+    max_array_size: int = Field(default=1001, ge=1)
+    """Longest job array that the cluster takes."""
+    env_command: str | None = None
+    """Shell command that prepares the environment."""
+    condaenv: str | None = None
+    """Conda environment to activate."""
+    venv_path: str | None = None
+    """Script of a virtual environment to source (`…/bin/activate`)."""
+    sbatch_args: dict[str, str | int] = {}
+    """Further options of sbatch, without the dashes."""
+    srun_args: dict[str, str | int] = {}
+    """Options of srun, without the dashes."""
+    requeue: bool = True
+    """Whether Slurm may start a task again."""
+    mail_user: str | None = None
+    """Whom Slurm writes to."""
+    mail_type: str = "ALL"
+    """When Slurm writes."""
+
+
+class RayExecutor(Model):
+    """Ray tasks on the cluster of `RAY_ADDRESS`, or on a Ray that is started on this machine."""
+
+    type: Literal["ray"]
+    address: str | None = None
+    """Address of the cluster; Ray's own rules when left out."""
+    workers: int = -1
+    """Most tasks at a time; -1 for no limit."""
+    cpus_per_task: int = Field(default=1, ge=1)
+    """Cores a task."""
+    mem_per_cpu_gb: float = Field(default=2, gt=0)
+    """Memory a core, GB."""
+    tasks_per_job: int = Field(default=1, ge=1)
+    """Parts a Ray task."""
+    time: int | None = None
+    """Time limit of a task, seconds."""
+
+
+Executor = Annotated[LocalExecutor | SlurmExecutor | RayExecutor, Field(discriminator="type")]
+
+
+class CorpusManifest(Manifest):
+    """What `gristmill corpus` makes: a document store with annotations and decisions."""
+
+    kind: Literal["corpus"]
+    output: str
+    """Folder of the document store."""
+    source: Source
+    """Where documents come from."""
+    annotators: tuple[str | AnnotatorChoice, ...] = ()
+    """What is measured, once: names, or objects with options."""
+    early_drop: str | tuple[dict[str, Any], ...] | None = None
+    """Rules by which a document is not even stored: only its id and the reason are kept, in the ledger."""
+    dedup: Literal["exact"] | None = None
+    """Annotate duplicates (`exact.keep`, …); a rule such as `drop: NOT exact.keep` then drops them."""
+    prefer: str | None = None
+    """With `dedup`: SQL order of the copies of a text, of which the first is kept; the earliest, then the longest by default."""
+    policy: Policy | None = None
+    """Which documents are kept. Without one, nothing is decided."""
+    executor: Executor = LocalExecutor(type="local")
+    """What runs the build."""
+
+    @field_validator("annotators")
+    @classmethod
+    def _once(cls, chosen: tuple[str | AnnotatorChoice, ...]) -> tuple[str | AnnotatorChoice, ...]:
+        names = [item if isinstance(item, str) else item.name for item in chosen]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"annotator '{name}' is listed twice")
+        return chosen
+
+    @model_validator(mode="after")
+    def _prefer(self) -> CorpusManifest:
+        if self.prefer is not None and self.dedup is None:
+            raise ValueError("`prefer` needs `dedup: exact`")
+        return self
+
+    @property
+    def choices(self) -> tuple[AnnotatorChoice, ...]:
+        """The annotators with their options, and `exact_hash` if deduplication needs it."""
+        chosen = [AnnotatorChoice(name=a) if isinstance(a, str) else a for a in self.annotators]
+        if self.dedup == "exact" and all(choice.name != "exact_hash" for choice in chosen):
+            chosen.append(AnnotatorChoice(name="exact_hash"))
+        return tuple(chosen)

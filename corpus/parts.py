@@ -1,0 +1,236 @@
+"""Writing one part of a store: documents, annotations and ledger, whole or not at all.
+
+A part is done when its marker exists. The marker holds the digests of the part's files and is written last, so a kill
+at any time leaves either a part that is whole or one that is made again; datatrove's own completion files are not
+asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from datatrove.data import Document, DocumentsPipeline
+from datatrove.pipeline.base import PipelineStep
+
+from corpus.inputs import content_digest, listing_digest, stamps_digest
+from corpus.ledger import Ledger
+from corpus.schema import DOCUMENTS, FIELDS, LEDGER, ROW_GROUP_BYTES, ROW_GROUP_ROWS, annotation_schema, parquet_writer
+from corpus.sources.base import Task
+from filters.base import Annotator
+from gristmill.base.atomic import atomic_path, atomic_write
+from gristmill.base.digest import canonical_json, sha256_file
+
+WORK = ".build"
+"""Folder inside an unfinished store: tasks, markers, progress. Gone when the store is finished."""
+NOT_METADATA = frozenset({"tier"})
+"""What a rule filter leaves in `Document.metadata`; decisions are stored apart."""
+
+
+def part_name(number: int) -> str:
+    """`part-00000` and so on."""
+    return f"part-{number:05d}"
+
+
+def annotation_folder(annotator: Annotator) -> str:
+    """`annotations/<name>@<version>`."""
+    return f"annotations/{annotator.name}@{annotator.version}"
+
+
+@dataclass(slots=True)
+class _Table:
+    """One growing file."""
+
+    path: Path
+    writer: Any
+    schema: pa.Schema
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+
+    def flush(self) -> None:
+        arrays = [pa.array(self.columns[f.name], f.type) for f in self.schema]
+        self.writer.write_table(pa.table(arrays, schema=self.schema), row_group_size=ROW_GROUP_ROWS)
+        self.reset()
+
+    def reset(self) -> None:
+        self.columns = {name: [] for name in self.schema.names}
+
+
+class StoreWriter(PipelineStep):
+    """Writes the documents of a rank as one part of a store, with the annotators' columns beside them.
+
+    A datatrove step: `Document.metadata` holds the store's columns under their names (`corpus.schema.FIELDS`), the
+    annotators' columns under their dotted names, and anything else, which goes into the column `metadata`.
+
+    Args:
+        folder: the store.
+        annotators: whose columns are written.
+        ledger: what the steps before have left out; written beside the documents.
+        parts: number of the part that each rank writes; the rank itself by default.
+        tasks: the tasks of the parts, for the marker's account of the inputs.
+        key: what a marker must carry to count as done, by part.
+    """
+
+    type = "💾 - STORE"
+    name = "document store"
+
+    def __init__(
+        self,
+        folder: str | Path,
+        annotators: Sequence[Annotator] = (),
+        ledger: Ledger | None = None,
+        parts: Sequence[int] | None = None,
+        tasks: Sequence[Task] | None = None,
+        keys: Mapping[int, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self.schemas = {annotation_folder(a): annotation_schema(dict(a.columns)) for a in annotators}
+        self.ledger = ledger if ledger is not None else Ledger()
+        self.parts, self.tasks, self.keys = parts, tasks, keys
+
+    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        """Write the documents, hand them on, and mark the part as done when they end."""
+        number = rank if self.parts is None else self.parts[rank]
+        part = part_name(number)
+        rows = text_bytes = 0
+        with contextlib.ExitStack() as files:
+            documents = self._open(files, f"documents/{part}.parquet", DOCUMENTS)
+            tables = [self._open(files, f"{name}/{part}.parquet", schema) for name, schema in self.schemas.items()]
+            held = 0
+            seen: set[str] = set()
+            for document in data or ():
+                if document.id in seen:
+                    self.ledger.drop(
+                        origin(document), "duplicate_id", stage="store", id=document.id, detail="came before in this part"
+                    )
+                    continue
+                seen.add(document.id)
+                with self.track_time():
+                    self._add(document, documents, tables)
+                    size = len(document.text.encode())
+                    rows, text_bytes, held = rows + 1, text_bytes + size, held + size
+                    if len(documents.columns["id"]) >= ROW_GROUP_ROWS or held >= ROW_GROUP_BYTES:
+                        for table in (documents, *tables):
+                            table.flush()
+                        held = 0
+                    self.update_doc_stats(document)
+                yield document
+            for table in (documents, *tables):
+                if table.columns["id"]:
+                    table.flush()
+                table.writer.close()
+            ledger = self._open(files, f"ledger/{part}.parquet", LEDGER)
+            ledger.writer.write_table(self.ledger.table())
+            ledger.writer.close()
+        self._mark(number, part, rows, text_bytes)
+
+    def _open(self, files: contextlib.ExitStack, name: str, schema: pa.Schema) -> _Table:
+        path = files.enter_context(atomic_path(self.folder / name))
+        table = _Table(self.folder / name, files.enter_context(parquet_writer(path, schema)), schema)
+        table.reset()
+        return table
+
+    def _add(self, document: Document, documents: _Table, tables: Sequence[_Table]) -> None:
+        metadata = dict(document.metadata)
+        for table in tables:
+            for name, column in table.columns.items():
+                column.append(document.id if name == "id" else metadata.pop(name, None))
+        columns = documents.columns
+        columns["id"].append(document.id)
+        columns["text"].append(document.text)
+        for name in FIELDS:
+            columns[name].append(metadata.pop(name, None))
+        rest = {name: value for name, value in metadata.items() if name not in NOT_METADATA}
+        columns["metadata"].append(dump(rest))
+
+    def _mark(self, number: int, part: str, rows: int, text_bytes: int) -> None:
+        names = ["documents", *self.schemas, "ledger"]
+        ledger = self.ledger
+        marker: dict[str, Any] = {
+            "part": part,
+            "key": self.keys[number] if self.keys is not None else None,
+            "rows": rows,
+            "text_bytes": text_bytes,
+            "ledger_rows": len(ledger.rows),
+            "records": ledger.records,
+            "ignored": dict(sorted(ledger.ignored.items())),
+            "reasons": ledger.reasons(),
+            "incomplete": [[lost.input, lost.reason, lost.detail] for lost in ledger.incomplete],
+            "files": {name: file_facts(self.folder / name / f"{part}.parquet") for name in names},
+        }
+        if self.tasks is not None:
+            inputs = self.tasks[number].inputs
+            marker["inputs"] = {
+                "files": len(inputs),
+                "bytes": ledger.input_bytes,
+                "listing": listing_digest(inputs),
+                "content": content_digest(inputs),
+            }
+            marker["stamps"] = stamps_digest(inputs)
+        atomic_write(marker_path(self.folder, part), canonical_json(marker))
+
+
+def dump(metadata: Mapping[str, Any]) -> str:
+    """The column `metadata`: JSON with sorted keys; what JSON has no form for becomes a string."""
+    try:
+        return canonical_json(dict(metadata)).decode()
+    except (TypeError, ValueError):
+        plain = json.loads(json.dumps(metadata, default=str, sort_keys=True, skipkeys=True, allow_nan=True))
+        return canonical_json(_finite(plain)).decode("utf-8", "replace")
+    
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities have no form in JSON; lone surrogates none in UTF-8."""
+    if isinstance(value, dict):
+        return {_finite(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
+
+
+def origin(document: Document) -> str:
+    """What the ledger calls the input of a document."""
+    fields = document.metadata
+    if fields.get("warc_file"):
+        return str(fields["warc_file"])
+    if fields.get("path"):
+        return f"{fields.get('repo') or ''}/{fields['path']}".lstrip("/")
+    return str(fields.get("source") or "")
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
+    return {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+
+
+def marker_path(folder: str | Path, part: str) -> Path:
+    """Where the marker of a part lies."""
+    return Path(folder) / WORK / "done" / f"{part}.json"
+
+
+def read_marker(folder: Path, part: str) -> dict[str, Any] | None:
+    """A part's marker, or None if the part is not done."""
+    try:
+        marker: dict[str, Any] = json.loads(marker_path(folder, part).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return marker
+
+
+def is_whole(folder: Path, marker: Mapping[str, Any]) -> bool:
+    """Whether all files of a part are there with the bytes that its marker states."""
+    for name, facts in marker["files"].items():
+        path = folder / name / f"{marker['part']}.parquet"
+        try:
+            if path.stat().st_size != facts["bytes"] or sha256_file(path) != facts["sha256"]:
+                return False
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Where documents come from: web archives, files, JSON lines, Parquet, data sets."""

@@ -1,0 +1,248 @@
+"""Web archives: responses and WET conversions become documents.
+
+A record's native key is the archive's file name and the record's offset. In gzip archives the offset is that of
+the record's own member, so that a byte range fetches it (as the indexes of Common Crawl have it); in others it
+counts decompressed bytes. The id is a hash of both.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from datatrove.data import Document
+from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
+
+from corpus import extract
+from corpus.inputs import Input, find, open_input
+from corpus.ledger import Ledger, describe
+from corpus.manifest import WarcSource
+from corpus.sources import arc
+from corpus.sources.base import Meter, Task, clean, present
+from corpus.sources.framing import Fault, Framed, frame
+from corpus.sources.streams import Lost, Piece, Tally, unpack
+from corpus.sources.window import Window
+from gristmill.base.digest import stable_id
+from gristmill.base.errors import UserError
+
+KEPT_HEADERS = ("content-language", "last-modified", "x-robots-tag", "tdm-reservation", "tdm-policy")
+"""HTTP headers that later decisions may want (opt-outs, dates), kept in `metadata.http`."""
+_ENDINGS = tuple(
+    f".{kind}{packing}" for kind in ("warc", "wet", "arc") for packing in ("", ".gz", ".zst", ".lz4")
+)
+_PAGES = WarcRecordType.response | WarcRecordType.conversion
+
+
+class Warc:
+    """Web archives, one part each."""
+
+    unit = "B"
+
+    def __init__(self, options: WarcSource, name: str) -> None:
+        self.options, self.name = options, name
+
+    def tasks(self) -> list[Task]:
+        """One task an archive."""
+        inputs = find(self.options.paths, self.options.storage_options, wanted=is_archive)
+        names = Counter(file_name(item) for item in inputs)
+        for name, count in names.items():
+            if count > 1:
+                raise UserError(
+                    f"{count} archives are called '{name}', which is the key of their pages",
+                    where="source.paths",
+                    mend="rename them, or build two stores",
+                )
+        return [Task((item,), size=item.size) for item in inputs]
+
+    def read(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Document]:
+        """The documents of an archive."""
+        (item,) = task.inputs
+        try:
+            stream = open_input(item.path, self.options.storage_options)
+        except OSError as error:
+            ledger.give_up(item.name, "cannot_open", describe(error))
+            return
+        with stream:
+            raw = Tally(stream)
+            window = Window(unpack(raw))
+            window.fill(1)
+            if window.peek(len(arc.MAGIC)) == arc.MAGIC:
+                records = arc.frame(window, self.options.max_record_bytes)
+            else:
+                records = frame(window, self.options.max_record_bytes, lambda offset: self._again(item, offset), raw)
+            pages = 0
+            for found in records:
+                meter(raw.count)
+                if isinstance(found, Lost):
+                    ledger.give_up(item.name, found.reason, found.detail, found.offset)
+                    continue
+                if isinstance(found, Fault):
+                    if pages == 0 and found.reason == "junk" and not window.fill(1):
+                        ledger.give_up(item.name, "not_an_archive", "holds no WARC or ARC record")
+                        return
+                    if _is_page(found.header):
+                        ledger.records += 1
+                    ledger.drop(item.name, found.reason, stage="read", offset=found.offset, detail=found.detail)
+                    continue
+                pages += 1
+                document = self._document(found, item, ledger)
+                if document is not None:
+                    yield document
+            ledger.input_bytes += raw.count
+            if not pages and not any(lost.input == item.name for lost in ledger.incomplete):
+                ledger.give_up(item.name, "empty", "holds no record")
+
+    def _again(self, item: Input, offset: int) -> Iterator[Piece]:
+        if item.path.endswith((".zst", ".lz4")):
+            raise OSError("no way into the middle of the stream")
+        with open_input(item.path, self.options.storage_options) as stream:
+            stream.seek(offset)
+            yield from unpack(Tally(stream))
+
+    def _document(self, found: Framed | arc.FramedArc, item: Input, ledger: Ledger) -> Document | None:
+        """A record as a document, or None and a word to the ledger."""
+
+        def drop(reason: str, stage: str, detail: str = "") -> None:
+            ledger.drop(item.name, reason, stage=stage, offset=found.offset, id=key, detail=detail)
+
+        file = file_name(item)
+        key = stable_id("warc", file, found.offset, *([found.inner] if found.inner else []))
+        data = found.as_warc() if isinstance(found, arc.FramedArc) else found.data
+        try:
+            record = next(iter(ArchiveIterator(io.BytesIO(data), parse_http=False)), None)
+        except OSError as error:
+            record, detail = None, describe(error)
+        else:
+            detail = "no record"
+        if record is None:
+            ledger.records += 1
+            drop("bad_header", "read", detail)
+            return None
+        if record.record_type == WarcRecordType.revisit:
+            ledger.records += 1
+            drop("revisit", "read", clean(record.headers.get("WARC-Refers-To-Target-URI") or ""))
+            return None
+        url = record.headers.get("WARC-Target-URI")
+        if not record.record_type & _PAGES or (url or "").startswith("dns:"):
+            ledger.ignored[str(record.record_type) if not (url or "").startswith("dns:") else "dns"] += 1
+            return None
+        ledger.records += 1
+        url = clean(url.strip("<>")) if url else None
+        if record.record_type == WarcRecordType.conversion:
+            page: tuple[str, dict[str, Any]] | None = self._converted(record, drop)
+        else:
+            page = self._response(record, data, drop)
+        if page is None:
+            return None
+        text, extra = page
+        if not text.strip():
+            drop("empty_text", "extract")
+            return None
+        fields = present(
+            source=self.name,
+            url=url,
+            fetched_at=fetched_at(record.headers.get("WARC-Date")),
+            language=self.options.language,
+            license=self.options.license,
+            warc_file=file,
+            warc_offset=found.offset,
+            **extra,
+        )
+        return Document(text=clean(text), id=key, metadata=fields)
+
+    def _converted(self, record: WarcRecord, drop: Any) -> tuple[str, dict[str, Any]] | None:
+        """The text of a WET record."""
+        try:
+            text, charset = extract.decode(record.reader.read(), "utf-8", html=False)
+        except extract.NotText as error:
+            drop("not_text", "decode", str(error))
+            return None
+        return text.strip(), present(charset=charset)
+
+    def _response(self, record: WarcRecord, data: bytes, drop: Any) -> tuple[str, dict[str, Any]] | None:
+        """The text of an HTTP response."""
+        options = self.options
+        payload, headers, trouble = _payload(record, data, options.max_record_bytes)
+        status = headers.status_code
+        if status is None:
+            drop("no_http", "read", trouble)
+            return None
+        if status not in options.statuses:
+            drop("http_status", "read", str(status))
+            return None
+        if len(payload) > options.max_record_bytes:
+            drop("too_large", "read", "after decoding")
+            return None
+        stated = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        media = record.headers.get("WARC-Identified-Payload-Type") or stated or "text/html"
+        if media not in options.media_types and stated not in options.media_types:
+            drop("media_type", "read", clean(media))
+            return None
+        if not payload.strip():
+            drop("empty_body", "read", trouble)
+            return None
+        html = media != "text/plain"
+        try:
+            source, charset = extract.decode(payload, record.http_charset, html)
+        except extract.NotText as error:
+            drop("not_text", "decode", str(error))
+            return None
+        http = {name: clean(value) for name in KEPT_HEADERS if (value := headers.get(name))}
+        extra = present(charset=charset, media_type=clean(media), http=http or None)
+        if not html:
+            return source.strip(), extra
+        try:
+            page = extract.extract(source, options.extract)
+        except (ValueError, RuntimeError) as error:
+            drop("broken_html", "extract", describe(error))
+            return None
+        return page.text, extra | present(title=clean(page.title) if page.title else None)
+
+
+def _payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, Any, str]:
+    """A response's body, at most `limit` + 1 bytes of it, its HTTP headers, and what was wrong with its encoding.
+
+    Encodings that the headers state and the body has not (archives that store bodies decoded, as Common Crawl's of
+    2008 or ClueWeb09 do) are passed over.
+    """
+    trouble = ""
+    for mode in ("all", "transfer", "none"):
+        try:
+            record.parse_http(auto_decode=mode, strict_mode=False)
+            body = record.reader.read(limit + 1)
+            if body or mode == "none":
+                return body, record.http_headers, trouble
+        except OSError as error:
+            trouble = describe(error)
+        record = next(iter(ArchiveIterator(io.BytesIO(data), parse_http=False)))
+    return b"", record.http_headers, trouble
+
+
+def _is_page(header: bytes) -> bool:
+    """Whether a record that cannot be used would have been a page."""
+    types = [line.partition(b":")[2].strip() for line in header.splitlines() if line.lower().startswith(b"warc-type:")]
+    return not types or types[0] in (b"response", b"conversion", b"revisit")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file name says web archive."""
+    return name.lower().endswith(_ENDINGS)
+
+
+def file_name(item: Input) -> str:
+    """An archive's file name, which is part of the key of its pages."""
+    return item.name.rpartition("/")[2]
+
+
+def fetched_at(value: str | None) -> datetime | None:
+    """A WARC date as UTC without time zone; None if it is none (ClueWeb09 has `2008-10-294T…`)."""
+    try:
+        moment = datetime.fromisoformat((value or "").strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment

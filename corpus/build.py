@@ -1,15 +1,21 @@
 """Building a document store: from a manifest to a finished `store.json`.
 
-The work is cut into parts by the inputs and the manifest alone. A datatrove pipeline (source, annotators, early drop,
-store writer) makes each part whole or not at all, under the executor that the manifest names; duplicates, decisions and
-`store.json` follow when all parts are there. The same command again goes on where it was interrupted, and the store's
-bytes are the same however often it was, and whatever the number of workers.
+The work is cut into parts by the inputs and the manifest alone. A datatrove pipeline (source, annotators,
+early drop,
+store writer) makes each part whole or not at all, under the executor that the manifest names; duplicates,
+decisions and
+`store.json` follow when all parts are there. The same command again goes on where it was interrupted, and
+the store's bytes are the same however often it was, and whatever the number of workers.
 
-What a finished store was made of is compared with the manifest first: nothing to do, only decisions or duplicates to
-make again, or a refusal that says what changed. Inputs count as unchanged when their names, sizes and modification
-times (or what a server says of the version) are; where a local file was merely touched, its bytes are compared.
+What a finished store was made of is compared with the manifest first: nothing to do, only decisions or
+duplicates to
+make again, or a refusal that says what changed. Inputs count as unchanged when their names, sizes and
+modification
+times (or what a server says of the version) are; where a local file was merely touched, its bytes are
+compared.
 
-Under Slurm the command submits a job array over the parts and a dependent job that finishes the store, and returns at
+Under Slurm the command submits a job array over the parts and a dependent job that finishes the store, and
+returns at
 once; it may be repeated when the jobs are done, and then says what was made, or submits what failed.
 """
 
@@ -33,7 +39,7 @@ from corpus.inputs import content_digest, stamps_digest
 from corpus.ledger import Ledger
 from corpus.lock import lock
 from corpus.manifest import CorpusManifest, LocalExecutor, RayExecutor, SlurmExecutor
-from corpus.parts import WORK, StoreWriter, is_whole, marker_path, part_name, read_marker
+from corpus.parts import WORK, StoreWriter, annotation_folder, is_whole, marker_path, part_name, read_marker
 from corpus.plan import Plan, make_plan
 from corpus.steps import SourceStep, StoredTasks, early_drop_step
 from corpus.store import FORMAT, STORE_JSON, VERSION, Store, try_open, write_store
@@ -91,7 +97,8 @@ def build(
         rebuild: replace a store that was made from another manifest or other inputs.
         retry: read those inputs again that could not be read to their end.
 
-    Raises UserError for mistakes in the manifest, and for a store that is there and was made from something else.
+    Raises UserError for mistakes in the manifest, and for a store that is there and was made from something
+    else.
     """
     progress = progress or Silent()
     path = Path(manifest.output)
@@ -99,16 +106,22 @@ def build(
     with lock(path):
         store = try_open(path)
         if store is not None:
+            _sweep(path)
             changed = _changes(plan, store)
-            if not changed and not (retry and store.content["incomplete"]):
-                return _refresh(plan, store, progress)
             if changed and not rebuild:
                 raise UserError(
                     f"the store was built from something else (changed: {', '.join(changed)})",
                     where=str(path),
                     mend="--rebuild builds it again, or give another `output`",
                 )
-            _reopen(plan, store, keep=not changed)
+            again = retry and bool(store.content["incomplete"])
+            exact, decisions = _up_to_date(plan, store)
+            if not changed and not again and decisions:
+                return _summary(manifest, store, reused=True)
+            if not changed and not again and exact:
+                content = {**store.content, "decisions": dict(store.content["decisions"])}
+                return _conclude(plan, path, content, progress, reused_parts=len(store.parts))
+            _reopen(plan, store, keep=not changed, retry=again)
         reused = _prepare(plan)
         pending = [n for n in range(len(plan.tasks)) if n not in reused]
         if pending:
@@ -147,24 +160,13 @@ def _same_inputs(plan: Plan, store: Store) -> bool:
     return True
 
 
-def _refresh(plan: Plan, store: Store, progress: Progress) -> BuildSummary:
-    """A store whose documents are as wanted: make duplicates and decisions again where they changed."""
-    path, content = store.path, dict(store.content)
-    _sweep(path)
-    manifest = plan.manifest
-    wanted = decide.exact_key(content, manifest.prefer) if manifest.dedup else None
-    found = content["annotations"].get(decide.EXACT, {}).get("key")
-    stale = wanted != found
-    policy = manifest.policy.name if manifest.policy else None
-    if not stale and (plan.policy is None or policy is None or _decided(content, policy, plan)):
-        return _summary(plan.manifest, store, reused=True)
-    if stale:
-        # Decisions rest on annotations: until all is made again, the store is unfinished.
-        (path / STORE_JSON).unlink()
-        annotations = {n: e for n, e in content["annotations"].items() if n != decide.EXACT}
-        content = {**content, "annotations": annotations, "decisions": {}}
-        atomic_write(path / WORK / "content.json", canonical_json(content))
-    return _conclude(plan, path, content, progress, reused_parts=len(content["parts"]))
+def _up_to_date(plan: Plan, store: Store) -> tuple[bool, bool]:
+    """Whether duplicates, and then decisions, are as the manifest wants them."""
+    content = store.content
+    wanted = decide.exact_key(content, plan.manifest.prefer) if plan.manifest.dedup else None
+    exact = content["annotations"].get(decide.EXACT, {}).get("key") == wanted
+    policy = plan.manifest.policy
+    return exact, exact and (policy is None or _decided(content, policy.name, plan))
 
 
 def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
@@ -173,8 +175,9 @@ def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
     return entry is not None and entry["key"] == decide.decision_key(content, plan.policy)
 
 
-def _reopen(plan: Plan, store: Store, keep: bool) -> None:
-    """Make a finished store unfinished again; with `keep`, parts whose inputs were read to their end stay."""
+def _reopen(plan: Plan, store: Store, keep: bool, retry: bool) -> None:
+    """Make a finished store unfinished again. With `keep` its parts stay, with `retry` but for incomplete
+    ones."""
     path = store.path
     if not keep:
         (path / STORE_JSON).unlink()
@@ -182,7 +185,7 @@ def _reopen(plan: Plan, store: Store, keep: bool) -> None:
             shutil.rmtree(path / name, ignore_errors=True)
         return
     for number, part in enumerate(store.content["parts"]):
-        if not part["incomplete"]:
+        if not (retry and part["incomplete"]):
             marker = {**part, "key": plan.key(number), "stamps": stamps_digest(plan.tasks[number].inputs)}
             atomic_write(marker_path(path, part["part"]), canonical_json(marker))
     (path / STORE_JSON).unlink()
@@ -205,6 +208,10 @@ def _prepare(plan: Plan) -> set[int]:
             done.add(number)
         else:
             marker_path(path, part_name(number)).unlink(missing_ok=True)
+    measured = {annotation_folder(annotator) for annotator in plan.annotators}
+    for folder in (path / "annotations").glob("*"):
+        if f"annotations/{folder.name}" not in measured:
+            shutil.rmtree(folder, ignore_errors=True)
     expected = {part_name(number) for number in range(len(plan.tasks))}
     for file in path.glob("*/**/part-*.parquet"):
         if file.stem not in expected:
@@ -244,7 +251,9 @@ def _run(plan: Plan, pending: Sequence[int], progress: Progress) -> list[str]:
         match manifest.executor:
             case SlurmExecutor() as options:
                 finish = [FinishStep(manifest)]
-                job = executors.slurm(options, manifest, steps, len(pending), logs.absolute(), finish)
+                job = executors.slurm(
+                    options, manifest, steps, tasks=len(pending), logs=logs.absolute(), finish=finish
+                )
                 first = job.depends
                 job.run()
                 return [str(first.job_id), str(job.job_id)]
@@ -254,7 +263,7 @@ def _run(plan: Plan, pending: Sequence[int], progress: Progress) -> list[str]:
             case LocalExecutor() as options:
                 executor = executors.local(options, steps, len(pending), logs)
                 here = True
-        watch = Watch(path, plan.tasks, pending, plan.source.unit, progress, here)
+        watch = Watch(path, plan.tasks, pending, unit=plan.source.unit, progress=progress, here=here)
         try:
             with watch:
                 executor.run()
@@ -345,7 +354,11 @@ def _conclude(
     else:
         decide.drop_folder(path, [f"annotations/{decide.EXACT}"])
     content = {**content, "annotations": dict(sorted(annotations.items()))}
-    if manifest.policy is not None and plan.policy is not None and not _decided(content, manifest.policy.name, plan):
+    if (
+        manifest.policy is not None
+        and plan.policy is not None
+        and not _decided(content, manifest.policy.name, plan)
+    ):
         if manifest.policy.name in decisions and (path / STORE_JSON).is_file():
             del decisions[manifest.policy.name]
             write_store(path, {**content, "decisions": decisions})
@@ -353,7 +366,9 @@ def _conclude(
         decisions[manifest.policy.name] = entry
     content["decisions"] = dict(sorted(decisions.items()))
     known = {f"decisions/{name}" for name in content["decisions"]}
-    stale = [f"decisions/{f.name}" for f in (path / "decisions").glob("*") if f"decisions/{f.name}" not in known]
+    stale = [
+        f"decisions/{f.name}" for f in (path / "decisions").glob("*") if f"decisions/{f.name}" not in known
+    ]
     decide.drop_folder(path, stale)
     store = write_store(path, content)
     shutil.rmtree(path / WORK, ignore_errors=True)
@@ -368,7 +383,8 @@ def _unique_ids(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> None:
     files = [str(path / "documents" / f"{part['part']}.parquet") for part in parts]
     with duckdb.connect() as database:
         row = database.execute(
-            "SELECT count(*), any_value(id) FROM (SELECT id FROM read_parquet($files) GROUP BY id HAVING count(*) > 1)",
+            "SELECT count(*), min(id) FROM"
+            " (SELECT id FROM read_parquet($files) GROUP BY id HAVING count(*) > 1)",
             {"files": files},
         ).fetchone()
     if row and row[0]:
@@ -393,9 +409,10 @@ def _summary(
     dropped: Counter[str] = Counter()
     for part in parts:
         dropped.update(part["reasons"])
-    entry = store.content["decisions"].get(manifest.policy.name) if manifest.policy else None
+    policy = manifest.policy.name if manifest.policy else None
+    entry = store.content["decisions"].get(policy)
     if entry is not None:
-        dropped.update({f"{manifest.policy.name}:{reason}": count for reason, count in entry["reasons"].items()})  # type: ignore[union-attr]
+        dropped.update({f"{policy}:{reason}": count for reason, count in entry["reasons"].items()})
     return BuildSummary(
         name=store.name,
         output=str(store.path),

@@ -1,4 +1,5 @@
-"""Decisions over a finished store: which documents are kept, by rules over the columns, without reading the text."""
+"""Decisions over a finished store: which documents are kept, by rules over the columns, without reading the
+text."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Decisions:
 def decide(manifest: CorpusManifest, progress: Progress | None = None) -> Decisions:
     """Apply the manifest's policy to its store; does nothing where the same rules have decided already.
 
-    Raises UserError where there is no finished store or no policy, and for rules over columns that the store has not.
+    Raises UserError where there is no finished store or no policy, and for rules over columns that the
+    store has not.
     """
     if manifest.policy is None:
         raise UserError("the manifest has no policy", where="policy", mend="name one: {name: …, rules: …}")
@@ -64,7 +66,8 @@ def _decide(manifest: CorpusManifest, policy: str, store: Store, progress: Progr
     if before is not None and before["key"] == key and _whole(path, policy, before["parts"]):
         return summary(policy, before, store.digest, reused=True)
     if before is not None:
-        # From here until the end the store says that it has no such decisions: half-written ones are never believed.
+        # From here until the end the store says that it has no such decisions: half-written ones are never
+        # believed.
         del content["decisions"][policy]
         write_store(path, content)
     entry = write_decisions(path, content, policy, rules, progress)
@@ -119,7 +122,9 @@ def part_files(path: Path, content: Mapping[str, Any], part: str) -> list[Path]:
 def exact_key(content: Mapping[str, Any], prefer: str | None) -> str:
     """What the annotation of exact duplicates depends on."""
     others = {name: entry for name, entry in content["annotations"].items() if name != EXACT}
-    return digest_json([content_digest({**content, "annotations": others, "decisions": {}}), prefer or exact.PREFER])
+    return digest_json(
+        [content_digest({**content, "annotations": others, "decisions": {}}), prefer or exact.PREFER]
+    )
 
 
 def write_exact(
@@ -132,7 +137,12 @@ def write_exact(
     scratch = path / WORK
     scratch.mkdir(parents=True, exist_ok=True)
     found = exact.annotate_exact(
-        parts, target, prefer=prefer or exact.PREFER, temp_directory=scratch, progress=progress, where="prefer"
+        parts,
+        target,
+        prefer=prefer or exact.PREFER,
+        temp_directory=scratch,
+        progress=progress,
+        where="prefer",
     )
     return {
         "key": exact_key(content, prefer),
@@ -153,7 +163,13 @@ def _whole(path: Path, policy: str, parts: Mapping[str, str]) -> bool:
 def summary(policy: str, entry: Mapping[str, Any], digest: str, reused: bool = False) -> Decisions:
     """An entry of `store.json` as a summary."""
     return Decisions(
-        policy, entry["documents"], entry["kept"], dict(entry["reasons"]), dict(entry["tiers"]), digest, reused
+        policy,
+        entry["documents"],
+        entry["kept"],
+        dict(entry["reasons"]),
+        dict(entry["tiers"]),
+        digest,
+        reused,
     )
 
 

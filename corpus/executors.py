@@ -73,16 +73,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def local(options: LocalExecutor, steps: Sequence[PipelineStep], tasks: int, logs: Path) -> LocalPipelineExecutor:
-    """Worker processes here. Which tasks are done is ours to know: datatrove is told to run all it is given."""
+def local(
+    options: LocalExecutor, steps: Sequence[PipelineStep], tasks: int, logs: Path
+) -> LocalPipelineExecutor:
+    """Worker processes here. Which tasks are done is ours to know: datatrove is told to run all it is
+    given."""
     workers = min(options.workers or cores(), tasks)
-    return QuietLocalExecutor(list(steps), tasks=tasks, workers=workers, logging_dir=str(logs), skip_completed=False)
+    return QuietLocalExecutor(
+        list(steps), tasks=tasks, workers=workers, logging_dir=str(logs), skip_completed=False
+    )
 
 
 def slurm(
     options: SlurmExecutor,
     manifest: CorpusManifest,
     steps: Sequence[PipelineStep],
+    *,
     tasks: int,
     logs: Path,
     finish: Sequence[PipelineStep],

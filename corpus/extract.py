@@ -21,12 +21,13 @@ from corpus.manifest import Extraction
 META_BYTES = 4096
 """Where a charset declaration is looked for; the standard asks for 1024, pages put it later."""
 MAX_DEPTH = 1000
-"""Deeper nesting makes the search for main content quadratic (20,000 levels: 4 s); browsers stop at 512 levels."""
+"""Deeper nesting makes the search for main content quadratic (20,000 levels: 4 s); browsers stop at 512
+levels."""
 MANY_TAGS = 10_000
 """Pages with more elements than this (one in a hundred) are measured, not estimated."""
 MAX_GARBAGE = 0.05
-"""Share of control and replacement characters above which bytes are no text (resiliparse's `detect_mime` uses the
-same share)."""
+"""Share of control and replacement characters above which bytes are no text (resiliparse's `detect_mime`
+uses the same share)."""
 _SAMPLE = 1 << 16
 _GARBAGE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 _META = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([a-zA-Z0-9_:.-]{2,40})""", re.IGNORECASE)
@@ -49,29 +50,29 @@ class NotText(ValueError):
 def decode(data: bytes, declared: str | None = None, html: bool = True) -> tuple[str, str]:
     """Bytes as text, and the charset that was used.
 
-    In this order: byte order mark, `declared` (the HTTP header's charset), the page's own meta element, detection.
-    A declared charset that the bytes contradict is passed over; undecodable bytes become U+FFFD.
+    In this order: byte order mark, `declared` (the HTTP header's charset), the page's own meta element,
+    detection. A declared charset that the bytes contradict is passed over; undecodable bytes become U+FFFD.
 
     Raises NotText where the result is mostly no text.
     """
     for mark, name in _BOMS:
         if data.startswith(mark):
             return _checked(data[len(mark) :].decode(name, "replace")), name
-    names = [declared]
+    labels: list[str | None] = [declared]
     if html and (match := _META.search(data[:META_BYTES])):
-        names.append(match[1].decode("ascii"))
+        labels.append(match[1].decode("ascii"))
     best: str | None = None
-    for label in names:
-        name = map_encoding_to_html5(label.strip("\"' "), False) if label else None
-        if name is None or (name.startswith("utf-16") and label is not declared):
+    for label in labels:
+        charset = map_encoding_to_html5(label.strip("\"' "), False) if label else None
+        if charset is None or (charset.startswith("utf-16") and label is not declared):
             # A meta element that can be read is no UTF-16.
             continue
-        if _SINGLE_BYTE.match(name) and (utf8 := _strict_utf8(data)) is not None:
+        if _SINGLE_BYTE.match(charset) and (utf8 := _strict_utf8(data)) is not None:
             # Any bytes decode as a single-byte charset; UTF-8 with letters beyond ASCII is no accident.
             return _checked(utf8), "utf-8"
-        best = best or name
+        best = best or charset
         try:
-            return _checked(data.decode(name)), name
+            return _checked(data.decode(charset)), charset
         except (LookupError, UnicodeDecodeError):
             continue
     if best is None and (utf8 := _strict_utf8(data)) is not None:

@@ -16,8 +16,11 @@ PAUSE_SECONDS = 0.5
 """Before the second try; doubled for every further one."""
 
 
-def request(url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> http.client.HTTPResponse:
-    """Open a URL. Raises OSError (FileNotFoundError for 404 and 410), also for an answer that makes no sense."""
+def request(
+    url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+) -> http.client.HTTPResponse:
+    """Open a URL. Raises OSError (FileNotFoundError for 404 and 410), also for an answer that makes no
+    sense."""
     try:
         query = urllib.request.Request(url, headers=dict(headers or {}), method=method)
         return urllib.request.urlopen(query, timeout=TIMEOUT_SECONDS)  # type: ignore[no-any-return]
@@ -35,7 +38,8 @@ def request(url: str, headers: Mapping[str, str] | None = None, method: str = "G
 
 
 def facts(url: str, headers: Mapping[str, str] | None = None) -> tuple[int | None, str]:
-    """Size (None if the server does not say) and what the server says of the file's version. Raises OSError."""
+    """Size (None if the server does not say) and what the server says of the file's version. Raises
+    OSError."""
     try:
         answer = request(url, headers, "HEAD")
     except FileNotFoundError:
@@ -52,7 +56,8 @@ def facts(url: str, headers: Mapping[str, str] | None = None) -> tuple[int | Non
 class HttpFile(io.RawIOBase):
     """A file behind a URL, read from front to back; `seek` opens a new connection.
 
-    After a broken connection it asks for the rest (`Range`), `TRIES` times without progress; then, or where the
+    After a broken connection it asks for the rest (`Range`), `TRIES` times without progress; then, or where
+    the
     server knows no ranges, reading raises OSError. An answer that ends before its Content-Length is a broken
     connection.
     """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 import fsspec
 
+from corpus.http import HttpFile, facts
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
 
@@ -34,6 +37,18 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def is_http(path: str) -> bool:
+    """Whether a path is read by `corpus.http`."""
+    return path.startswith(("http://", "https://"))
+
+
+def headers(options: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """HTTP headers among the options of a file system, spelled as fsspec does."""
+    options = options or {}
+    found: Mapping[str, str] = options.get("headers") or options.get("client_kwargs", {}).get("headers") or {}
+    return found
+
+
 def open_input(path: str, options: Mapping[str, Any] | None = None) -> BinaryIO:
     """Open a local path or a URL for reading bytes.
 
@@ -41,6 +56,8 @@ def open_input(path: str, options: Mapping[str, Any] | None = None) -> BinaryIO:
     """
     if not is_remote(path):
         return Path(path).open("rb")
+    if is_http(path):
+        return cast(BinaryIO, io.BufferedReader(HttpFile(path, headers(options)), 1 << 20))
     try:
         return fsspec.open(path, "rb", **(options or {})).open()  # type: ignore[no-any-return]
     except (OSError, UserError):
@@ -69,7 +86,10 @@ def find(
     for path in paths:
         some = list(_remote(path, options, wanted) if is_remote(path) else _local(path, wanted))
         if not some:
-            raise UserError("no such file, folder or match" if "*" in path else "missing, or nothing to read there", where=f"{where}: {path}")
+            raise UserError(
+                "no such file, folder or match" if "*" in path else "missing, or nothing to read there",
+                where=f"{where}: {path}",
+            )
         for item in some:
             other = found.get(item.name)
             if other is not None and other.path != item.path:
@@ -83,7 +103,8 @@ def find(
 
 
 def walk(root: str, options: Mapping[str, Any] | None = None, where: str = "source.roots") -> list[Input]:
-    """All files under a folder, named relative to it, sorted by name; hidden ones too. A single file is itself."""
+    """All files under a folder, named relative to it, sorted by name; hidden ones too. A single file is
+    itself."""
     if is_remote(root):
         return sorted(_remote(root, options, lambda name: True, hidden=True), key=lambda item: item.name)
     path = Path(root)
@@ -92,7 +113,9 @@ def walk(root: str, options: Mapping[str, Any] | None = None, where: str = "sour
     if not path.is_dir():
         raise UserError("missing, or nothing to read there", where=f"{where}: {root}")
     files = (file for file in path.rglob("*") if file.is_file())
-    return sorted((_stat(file, file.relative_to(path).as_posix()) for file in files), key=lambda item: item.name)
+    return sorted(
+        (_stat(file, file.relative_to(path).as_posix()) for file in files), key=lambda item: item.name
+    )
 
 
 def _stat(path: Path, name: str) -> Input:
@@ -125,6 +148,9 @@ def _local(path: str, wanted: Callable[[str], bool]) -> Iterable[Input]:
 def _remote(
     path: str, options: Mapping[str, Any] | None, wanted: Callable[[str], bool], hidden: bool = False
 ) -> Iterable[Input]:
+    if is_http(path):
+        yield from _http(path, headers(options))
+        return
     try:
         files, where = fsspec.url_to_fs(path, **(options or {}))
         if glob.has_magic(where) and "?" not in where:
@@ -150,14 +176,33 @@ def _remote(
             yield _remote_input(files, match, name, info)
 
 
+def _http(url: str, given: Mapping[str, str]) -> Iterable[Input]:
+    """A file behind a URL; a server that cannot be reached is an input that cannot be opened, not a
+    mistake."""
+    name = PurePosixPath(urlsplit(url).path).name or "index"
+    try:
+        size, version = facts(url, given)
+    except FileNotFoundError:
+        return
+    except OSError:
+        size, version = None, ""
+    yield Input(name, url, size, version)
+
+
 def _remote_input(files: Any, path: str, name: str, info: Mapping[str, Any]) -> Input:
-    marks = [str(info[key]) for key in ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated") if info.get(key)]
+    marks = [
+        str(info[key])
+        for key in ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated")
+        if info.get(key)
+    ]
     return Input(name.partition("?")[0], files.unstrip_protocol(path), info.get("size"), " ".join(marks))
 
 
 def _no_driver(path: str, error: ImportError) -> UserError:
     return UserError(
-        f"cannot open {path.partition('://')[0]}:// paths: {error}", where=path, mend="install the named package"
+        f"cannot open {path.partition('://')[0]}:// paths: {error}",
+        where=path,
+        mend="install the named package",
     )
 
 

@@ -43,7 +43,14 @@ class Ledger:
         self.records = self.input_bytes = 0
 
     def drop(
-        self, input: str, reason: str, *, stage: str, offset: int | None = None, id: str | None = None, detail: str = ""
+        self,
+        input: str,
+        reason: str,
+        *,
+        stage: str,
+        offset: int | None = None,
+        id: str | None = None,
+        detail: str = "",
     ) -> None:
         """A record that becomes no document."""
         self.rows.append((id, input, offset, stage, reason, _clean(detail)))

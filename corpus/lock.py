@@ -13,11 +13,14 @@ from gristmill.base.errors import UserError
 
 @contextlib.contextmanager
 def lock(store: Path) -> Iterator[None]:
-    """Hold the store for writing; a lock dies with its process. Raises UserError where another process holds it."""
+    """Hold the store for writing; a lock dies with its process. Raises UserError where another process
+    holds it."""
     (store / LOGS).mkdir(parents=True, exist_ok=True)
     with (store / LOGS / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError("another command is writing into this store", where=str(store), mend="wait for it") from None
+            raise UserError(
+                "another command is writing into this store", where=str(store), mend="wait for it"
+            ) from None
         yield

@@ -40,7 +40,8 @@ class _Defaults(Model):
 
 
 class WarcSource(_Defaults):
-    """Web archives: WARC 0.18 to 1.1 (responses and the conversions of WET files) and ARC 1; plain, gzip, zstd, lz4."""
+    """Web archives: WARC 0.18 to 1.1 (responses and the conversions of WET files) and ARC 1; plain, gzip,
+    zstd, lz4."""
 
     type: Literal["warc"]
     paths: tuple[str, ...] = Field(min_length=1)
@@ -127,7 +128,8 @@ class DatasetSource(_Defaults):
 
     type: Literal["dataset"]
     path: str
-    """Name on the Hub (`org/name`), a local folder, or a format name (`json`, `parquet`, …) with `data_files`."""
+    """Name on the Hub (`org/name`), a local folder, or a format name (`json`, `parquet`, …) with
+    `data_files`."""
     config: str | None = None
     """Configuration (subset)."""
     split: str = "train"
@@ -255,7 +257,8 @@ class CorpusManifest(Manifest):
     dedup: Literal["exact"] | None = None
     """Annotate duplicates (`exact.keep`, …); a rule such as `drop: NOT exact.keep` then drops them."""
     prefer: str | None = None
-    """With `dedup`: SQL order of the copies of a text, of which the first is kept; the earliest, then the longest by default."""
+    """With `dedup`: SQL order of the copies of a text, of which the first is kept; the earliest, then the
+    longest by default."""
     policy: Policy | None = None
     """Which documents are kept. Without one, nothing is decided."""
     executor: Executor = LocalExecutor(type="local")

@@ -1,14 +1,16 @@
 """Writing one part of a store: documents, annotations and ledger, whole or not at all.
 
-A part is done when its marker exists. The marker holds the digests of the part's files and is written last, so a kill
-at any time leaves either a part that is whole or one that is made again; datatrove's own completion files are not
-asked.
+A part is done when its marker exists. The marker holds the digests of the part's files and is written last,
+so a kill
+at any time leaves either a part that is whole or one that is made again; datatrove's own completion files
+are not asked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,15 @@ from datatrove.pipeline.base import PipelineStep
 
 from corpus.inputs import content_digest, listing_digest, stamps_digest
 from corpus.ledger import Ledger
-from corpus.schema import DOCUMENTS, FIELDS, LEDGER, ROW_GROUP_BYTES, ROW_GROUP_ROWS, annotation_schema, parquet_writer
+from corpus.schema import (
+    DOCUMENTS,
+    FIELDS,
+    LEDGER,
+    ROW_GROUP_BYTES,
+    ROW_GROUP_ROWS,
+    annotation_schema,
+    parquet_writer,
+)
 from corpus.sources.base import Task
 from filters.base import Annotator
 from gristmill.base.atomic import atomic_path, atomic_write
@@ -63,7 +73,8 @@ class _Table:
 class StoreWriter(PipelineStep):
     """Writes the documents of a rank as one part of a store, with the annotators' columns beside them.
 
-    A datatrove step: `Document.metadata` holds the store's columns under their names (`corpus.schema.FIELDS`), the
+    A datatrove step: `Document.metadata` holds the store's columns under their names
+    (`corpus.schema.FIELDS`), the
     annotators' columns under their dotted names, and anything else, which goes into the column `metadata`.
 
     Args:
@@ -83,6 +94,7 @@ class StoreWriter(PipelineStep):
         folder: str | Path,
         annotators: Sequence[Annotator] = (),
         ledger: Ledger | None = None,
+        *,
         parts: Sequence[int] | None = None,
         tasks: Sequence[Task] | None = None,
         keys: Mapping[int, str] | None = None,
@@ -100,13 +112,19 @@ class StoreWriter(PipelineStep):
         rows = text_bytes = 0
         with contextlib.ExitStack() as files:
             documents = self._open(files, f"documents/{part}.parquet", DOCUMENTS)
-            tables = [self._open(files, f"{name}/{part}.parquet", schema) for name, schema in self.schemas.items()]
+            tables = [
+                self._open(files, f"{name}/{part}.parquet", schema) for name, schema in self.schemas.items()
+            ]
             held = 0
             seen: set[str] = set()
             for document in data or ():
                 if document.id in seen:
                     self.ledger.drop(
-                        origin(document), "duplicate_id", stage="store", id=document.id, detail="came before in this part"
+                        origin(document),
+                        "duplicate_id",
+                        stage="store",
+                        id=document.id,
+                        detail="came before in this part",
                     )
                     continue
                 seen.add(document.id)
@@ -182,7 +200,7 @@ def dump(metadata: Mapping[str, Any]) -> str:
     except (TypeError, ValueError):
         plain = json.loads(json.dumps(metadata, default=str, sort_keys=True, skipkeys=True, allow_nan=True))
         return canonical_json(_finite(plain)).decode("utf-8", "replace")
-    
+
 
 def _finite(value: Any) -> Any:
     """NaN and infinities have no form in JSON; lone surrogates none in UTF-8."""
@@ -192,7 +210,7 @@ def _finite(value: Any) -> Any:
         return [_finite(item) for item in value]
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def origin(document: Document) -> str:

@@ -24,7 +24,8 @@ from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
 
 PLACES = frozenset({"paths", "roots", "path", "data_files", "storage_options"})
-"""Fields of a source that say where inputs are. Their contents count, by name, size and bytes, not where they lie."""
+"""Fields of a source that say where inputs are. Their contents count, by name, size and bytes, not where
+they lie."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,15 @@ class Plan:
     def key(self, number: int) -> str:
         """What a part depends on; its marker carries it."""
         task = self.tasks[number]
-        return digest_json([self.stage, part_name(number), listing_digest(task.inputs), stamps_digest(task.inputs), task.span])
+        return digest_json(
+            [
+                self.stage,
+                part_name(number),
+                listing_digest(task.inputs),
+                stamps_digest(task.inputs),
+                task.span,
+            ]
+        )
 
     def listing(self) -> list[str]:
         """What the inputs of every part are called, and how large they are."""
@@ -62,7 +71,9 @@ def make_plan(manifest: CorpusManifest, *, with_tasks: bool = True) -> Plan:
         try:
             annotators.append(build_annotator(choice.name, choice.options))
         except UserError as error:
-            raise UserError(error.what, where=error.where or f"annotators[{number}]", mend=error.mend) from None
+            raise UserError(
+                error.what, where=error.where or f"annotators[{number}]", mend=error.mend
+            ) from None
     columns: dict[str, pa.DataType] = {f.name: f.type for f in DOCUMENTS}
     for annotator in annotators:
         columns |= dict(annotator.columns)
@@ -88,7 +99,9 @@ def make_plan(manifest: CorpusManifest, *, with_tasks: bool = True) -> Plan:
 def _labels(manifest: CorpusManifest) -> Any:
     """What roots say about their documents, apart from where they are."""
     roots = getattr(manifest.source, "roots", ())
-    return [None if isinstance(root, str) else root.model_dump(mode="json", exclude={"path"}) for root in roots]
+    return [
+        None if isinstance(root, str) else root.model_dump(mode="json", exclude={"path"}) for root in roots
+    ]
 
 
 def bind_policy(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> BoundRules | None:

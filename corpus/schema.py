@@ -1,4 +1,5 @@
-"""The columns of a document store, and how its Parquet files are written so that equal rows are equal bytes."""
+"""The columns of a document store, and how its Parquet files are written so that equal rows are equal
+bytes."""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ class Report:
         self.next = time.monotonic() + REPORT_EVERY_SECONDS
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"done": self.done, "documents": self.documents, "pid": os.getpid()}))
+            self.path.write_text(
+                json.dumps({"done": self.done, "documents": self.documents, "pid": os.getpid()})
+            )
 
 
 class EarlyDrop:
@@ -115,10 +117,10 @@ class StoredTasks(Sequence[Task]):
     """Tasks that lie in files, so that a worker reads only its own."""
 
     def __init__(self, folder: str | Path, count: int) -> None:
-        self.folder, self.count = Path(folder), count
+        self.folder, self.length = Path(folder), count
 
     def __len__(self) -> int:
-        return self.count
+        return self.length
 
     def __getitem__(self, number):  # type: ignore[no-untyped-def]
         raw = json.loads((self.folder / f"{part_name(number)}.json").read_bytes())
@@ -126,7 +128,7 @@ class StoredTasks(Sequence[Task]):
         return Task(tuple(Input(**item) for item in raw["inputs"]), span, raw["size"])
 
     def __iter__(self) -> Iterator[Task]:
-        return (self[number] for number in range(self.count))
+        return (self[number] for number in range(self.length))
 
     @classmethod
     def store(cls, folder: str | Path, tasks: Sequence[Task], numbers: Sequence[int]) -> StoredTasks:

@@ -2,7 +2,8 @@
 
     store.json
     documents/part-00000.parquet                       corpus.schema.DOCUMENTS
-    annotations/<name>@<version>/part-00000.parquet    id and the annotator's dotted columns; same rows, same order
+    annotations/<name>@<version>/part-00000.parquet    id and the annotator's dotted columns; same rows,
+    same order
     decisions/<policy>/part-00000.parquet              id, keep, reason, tier; same rows, same order
     ledger/part-00000.parquet                          corpus.schema.LEDGER: what never became a document
 
@@ -55,7 +56,8 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path) -> Store:
-        """Open a store. Raises UserError where there is none, where it is unfinished or of another version."""
+        """Open a store. Raises UserError where there is none, where it is unfinished or of another
+        version."""
         path = Path(path)
         try:
             content = json.loads((path / STORE_JSON).read_bytes())
@@ -67,7 +69,10 @@ class Store:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise UserError("not a document store", where=str(path))
         if content.get("version") != VERSION:
-            raise UserError(f"document store of version {content.get('version')}, this program reads {VERSION}", where=str(path))
+            raise UserError(
+                f"document store of version {content.get('version')}, this program reads {VERSION}",
+                where=str(path),
+            )
         return cls(path, content)
 
     @property
@@ -112,7 +117,8 @@ class Store:
         return types
 
     def files(self, part: str, policy: str | None = None) -> list[Path]:
-        """A part's documents file, then its annotation files, then the decisions of a policy if one is named."""
+        """A part's documents file, then its annotation files, then the decisions of a policy if one is
+        named."""
         names = ["documents", *(f"annotations/{name}" for name in self.annotations)]
         if policy is not None:
             self._known(policy)
@@ -147,7 +153,9 @@ class Store:
             types.update({f.name: f.type for f in DECISION_SCHEMA})
         for name in columns:
             if name not in types:
-                raise UserError(f"unknown column '{name}'", where=str(self.path), mend=nearest_column(name, types))
+                raise UserError(
+                    f"unknown column '{name}'", where=str(self.path), mend=nearest_column(name, types)
+                )
         needed = dict.fromkeys(columns)
         condition = None
         if where is not None:
@@ -184,17 +192,23 @@ class Store:
                 table = pa.table({"": pa.nulls(count)}).select([])
             if beside is not None:
                 for name in rest:
-                    table = table.append_column(beside.schema.field(name), beside.column(name).slice(start, count))
+                    table = table.append_column(
+                        beside.schema.field(name), beside.column(name).slice(start, count)
+                    )
             start += count
             yield table
 
     def ledger(self) -> pa.Table:
         """All rows of the ledger, in order."""
-        tables = [pq.read_table(self.path / "ledger" / f"{part.name}.parquet", partitioning=None) for part in self.parts]
+        tables = [
+            pq.read_table(self.path / "ledger" / f"{part.name}.parquet", partitioning=None)
+            for part in self.parts
+        ]
         return pa.concat_tables([LEDGER.empty_table(), *tables])
 
     def relation(self, policy: str | None = None) -> tuple[duckdb.DuckDBPyConnection, str]:
-        """A DuckDB connection and the SQL of a relation over documents, annotations and decisions, joined by id.
+        """A DuckDB connection and the SQL of a relation over documents, annotations and decisions, joined
+        by id.
 
         For questions that go over the whole store; `documents` is the way to read it in order.
         """
@@ -204,7 +218,7 @@ class Store:
         if policy is not None:
             self._known(policy)
             names.append(f"decisions/{policy}")
-        first, *others = (self._scan(name) for name in names)
+        first, *others = (f"{self._scan(name)} AS t{number}" for number, name in enumerate(names))
         return database, first + "".join(f" JOIN {other} USING (id)" for other in others)
 
     def _scan(self, name: str) -> str:

@@ -22,12 +22,19 @@ EVERY_SECONDS = 0.5
 class Watch:
     """A thread that polls the workers' small progress files and shows them as one task.
 
-    If a worker of this machine is gone while its part is unfinished (killed for memory, as a rule), `died` names the
-    part and the main thread is interrupted: multiprocessing's pools would wait for it for ever.
+    If a worker of this machine is gone while its part is unfinished (killed for memory, as a rule), `died`
+    names the part and the main thread is interrupted: multiprocessing's pools would wait for it for ever.
     """
 
     def __init__(
-        self, folder: Path, tasks: Sequence[Task], pending: Sequence[int], unit: str, progress: Progress, here: bool
+        self,
+        folder: Path,
+        tasks: Sequence[Task],
+        pending: Sequence[int],
+        *,
+        unit: str,
+        progress: Progress,
+        here: bool,
     ) -> None:
         self.folder, self.pending, self.here = folder, list(pending), here
         self.sizes = {number: float(tasks[number].size or 0) for number in pending}
@@ -48,7 +55,9 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
         self._poll()
@@ -71,7 +80,11 @@ class Watch:
                 report = json.loads((self.folder / WORK / "progress" / part_name(number)).read_text())
                 self.documents[number] = report["documents"]
                 done += 0 if self.by_part else min(report["done"], self.sizes[number])
-                if self.here and not _alive(report["pid"]) and not marker_path(self.folder, part_name(number)).is_file():
+                if (
+                    self.here
+                    and not _alive(report["pid"])
+                    and not marker_path(self.folder, part_name(number)).is_file()
+                ):
                     self.died = part_name(number)
                     return True
         if done > self.counted:

@@ -2,8 +2,8 @@
 
     URL IP-address date media-type length
 
-http://archive.org/web/researcher/ArcFileFormat.php. Lengths lie here too: a record ends where the next line, or
-the end, follows, and is otherwise taken to reach to the next such line.
+http://archive.org/web/researcher/ArcFileFormat.php. Lengths lie here too: a record ends where the next
+line, or the end, follows, and is otherwise taken to reach to the next such line.
 """
 
 from __future__ import annotations

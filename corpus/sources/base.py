@@ -1,4 +1,5 @@
-"""What every source offers: tasks that depend on the inputs alone, and documents with reasons for what is left out."""
+"""What every source offers: tasks that depend on the inputs alone, and documents with reasons for what is
+left out."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class Task:
 
     inputs: tuple[Input, ...]
     span: tuple[int, int] | None = None
-    """A piece of a single input: bytes, row groups, rows or shards, as the source has it; None for all of it."""
+    """A piece of a single input: bytes, row groups, rows or shards, as the source has it; None for all of
+    it."""
     size: int | None = None
     """How much work it is, in the source's unit; None if unknown."""
 
@@ -41,10 +43,18 @@ class Source(Protocol):
     def read(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Document]:
         """The documents of a task, in order. Whatever becomes no document is told to the ledger.
 
-        `Document.metadata` holds the store's columns (`corpus.schema.FIELDS`) under their names, and anything else
-        that belongs into the column `metadata`.
+        `Document.metadata` holds the store's columns (`corpus.schema.FIELDS`) under their names, and
+        anything else that belongs into the column `metadata`.
         """
         ...
+
+
+class Unusable(Exception):
+    """A record that becomes no document."""
+
+    def __init__(self, reason: str, stage: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.stage, self.detail = reason, stage, detail
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -27,17 +27,24 @@ class Dataset:
 
     def __init__(self, options: DatasetSource, name: str) -> None:
         self.options, self.name = options, name
-        self.rows = RowReader("dataset", name, options.text, options.id, options.url, options.language, options.license)
+        self.rows = RowReader(
+            "dataset", name, options.text, options.id, options.url, options.language, options.license
+        )
         if options.streaming:
             self.unit = "parts"
 
     def tasks(self) -> list[Task]:
-        """One task a shard, or one every `rows_per_part` rows. Raises UserError where the data set cannot be loaded."""
+        """One task a shard, or one every `rows_per_part` rows. Raises UserError where the data set cannot
+        be loaded."""
         loaded = self._load()
         names = loaded.column_names
         for column in (self.options.text, self.options.id):
             if column is not None and names and column not in names:
-                raise UserError(f"no column '{column}'", where=f"source.path: {self.options.path}", mend=did_you_mean(column, names))
+                raise UserError(
+                    f"no column '{column}'",
+                    where=f"source.path: {self.options.path}",
+                    mend=did_you_mean(column, names),
+                )
         inputs = self._inputs()
         if self.options.streaming:
             return [Task(inputs, (shard, shard + 1), 1) for shard in range(loaded.num_shards)]
@@ -94,7 +101,10 @@ class Dataset:
             if isinstance(error, OSError) and error.errno in DISK_FULL:
                 raise
             what = (str(error).splitlines() or [""])[0]
-            raise UserError(f"cannot load the data set: {type(error).__name__}: {what}", where=f"source.path: {options.path}") from None
+            raise UserError(
+                f"cannot load the data set: {type(error).__name__}: {what}",
+                where=f"source.path: {options.path}",
+            ) from None
 
     def _inputs(self) -> tuple[Input, ...]:
         """What tells whether the data set has changed: its revision, or its local files."""

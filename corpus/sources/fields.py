@@ -1,4 +1,5 @@
-"""Rows of tables as documents: which fields are the text, the id, the store's columns, and what becomes of the rest."""
+"""Rows of tables as documents: which fields are the text, the id, the store's columns, and what becomes of
+the rest."""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ class RowReader:
 
     def _fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
         used = {self.text, "text", "source"} | {name for name in (self.id, self.url) if name}
-        fields = {"language": self.language, "license": self.license}
+        fields: dict[str, Any] = {"language": self.language, "license": self.license}
         rest = {}
         for name, value in row.items():
             if value is None or name in used:

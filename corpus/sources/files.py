@@ -1,6 +1,7 @@
 """Files as documents: source code, plain text.
 
-A file's native key is the name of its tree, the revision if there is one, and the path; the id is a hash of them.
+A file's native key is the name of its tree, the revision if there is one, and the path; the id is a hash of
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from corpus import extract
 from corpus.inputs import Input, open_input, walk
 from corpus.ledger import Ledger, describe
 from corpus.manifest import FileRoot, FilesSource
-from corpus.sources.base import Meter, Task, clean, present
+from corpus.sources.base import Meter, Task, Unusable, clean, present
 from gristmill.base.digest import stable_id
 from gristmill.base.errors import UserError
 
@@ -30,9 +31,13 @@ class Files:
     def __init__(self, options: FilesSource, name: str) -> None:
         self.options, self.name = options, name
         roots = [FileRoot(path=root) if isinstance(root, str) else root for root in options.roots]
-        self.roots = {root.name or PurePosixPath(root.path.rstrip("/")).name or "root": root for root in roots}
+        self.roots = {
+            root.name or PurePosixPath(root.path.rstrip("/")).name or "root": root for root in roots
+        }
         if len(self.roots) < len(roots):
-            raise UserError("two roots have the same name", where="source.roots", mend="give them different `name`s")
+            raise UserError(
+                "two roots have the same name", where="source.roots", mend="give them different `name`s"
+            )
 
     def tasks(self) -> list[Task]:
         """Tasks of at most `files_per_part` files and `bytes_per_part` bytes; never across roots."""
@@ -55,7 +60,9 @@ class Files:
             if batch:
                 tasks.append(Task(tuple(batch), size=total))
         if not tasks:
-            raise UserError("no file matches", where="source.include", mend="check `roots`, `include` and `exclude`")
+            raise UserError(
+                "no file matches", where="source.include", mend="check `roots`, `include` and `exclude`"
+            )
         return tasks
 
     def read(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Document]:
@@ -70,34 +77,20 @@ class Files:
                 yield document
 
     def _document(self, item: Input, ledger: Ledger) -> Document | None:
+        """A file as a document, or None and a word to the ledger."""
         name, _, path = item.name.partition("/")
         root = self.roots[name]
         key = stable_id("file", name, root.commit or "", path)
-        limit = self.options.max_file_bytes
         shown = clean(item.name)
-        if item.size is not None and item.size > limit:
-            ledger.drop(shown, "too_large", stage="read", id=key, detail=f"{item.size} bytes")
-            return None
         try:
-            with open_input(item.path, self.options.storage_options) as stream:
-                data = stream.read(limit + 1)
+            data = self._read(item)
+            ledger.input_bytes += len(data)
+            text, charset = _text(data)
         except OSError as error:
             ledger.give_up(shown, "cannot_read", describe(error))
             return None
-        ledger.input_bytes += len(data)
-        if len(data) > limit:
-            ledger.drop(shown, "too_large", stage="read", id=key, detail=f"more than {limit} bytes")
-            return None
-        if not data.strip():
-            ledger.drop(shown, "empty_text", stage="extract", id=key)
-            return None
-        if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            ledger.drop(shown, "not_text", stage="decode", id=key, detail="holds zero bytes")
-            return None
-        try:
-            text, charset = extract.decode(data, _cookie(data), html=False)
-        except extract.NotText as error:
-            ledger.drop(shown, "not_text", stage="decode", id=key, detail=str(error))
+        except Unusable as bad:
+            ledger.drop(shown, bad.reason, stage=bad.stage, id=key, detail=bad.detail)
             return None
         fields = present(
             source=self.name,
@@ -106,16 +99,41 @@ class Files:
             repo=name,
             commit=root.commit,
             path=clean(path),
-            charset=None if charset in ("utf-8", "ascii") or data.isascii() else charset,
+            charset=None if charset == "utf-8" or data.isascii() else charset,
         )
-        return Document(text=clean(text), id=key, metadata=fields)
+        return Document(text=text, id=key, metadata=fields)
+
+    def _read(self, item: Input) -> bytes:
+        """A file's bytes. Raises Unusable where they are too many, and OSError."""
+        limit = self.options.max_file_bytes
+        if item.size is not None and item.size > limit:
+            raise Unusable("too_large", "read", f"{item.size} bytes")
+        with open_input(item.path, self.options.storage_options) as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise Unusable("too_large", "read", f"more than {limit} bytes")
+        return data
+
+
+def _text(data: bytes) -> tuple[str, str]:
+    """A file's text and its charset. Raises Unusable."""
+    if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unusable("not_text", "decode", "holds zero bytes")
+    try:
+        text, charset = extract.decode(data, _cookie(data), html=False)
+    except extract.NotText as error:
+        raise Unusable("not_text", "decode", str(error)) from None
+    if not text.strip():
+        raise Unusable("empty_text", "extract")
+    return clean(text), charset
 
 
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
 
 
 def _cookie(data: bytes) -> str | None:
-    """The encoding that a source file declares in its first two lines (PEP 263; Ruby and Emacs do the same)."""
+    """The encoding that a source file declares in its first two lines (PEP 263; Ruby and Emacs do the
+    same)."""
     head = b"\n".join(data[:400].split(b"\n")[:2])
     match = _COOKIE.search(head)
     return match[1].decode("ascii", "replace") if match else None
@@ -124,8 +142,8 @@ def _cookie(data: bytes) -> str | None:
 def translate(pattern: str) -> re.Pattern[str]:
     """A file pattern as a regular expression over relative paths.
 
-    `*` and `?` stay within a folder, `**/` stands for any folders (also none), `**` for anything, `[a-z]` and `[!a-z]`
-    for one character.
+    `*` and `?` stay within a folder, `**/` stands for any folders (also none), `**` for anything, `[a-z]`
+    and `[!a-z]` for one character.
     """
     return re.compile("".join(_piece(token) for token in _TOKEN.findall(pattern.lstrip("/"))), re.DOTALL)
 

@@ -1,6 +1,7 @@
 """Cutting a web archive into records, also where their stated lengths lie.
 
-FastWARC's iterator trusts every Content-Length and stops for good where one is wrong. Here a length counts only
+FastWARC's iterator trusts every Content-Length and stops for good where one is wrong. Here a length counts
+only
 if a record, or the end, follows it; otherwise the record is a fault and the next one is looked for: the place
 where a blank line, or the beginning of a compressed member, is followed by `WARC/`.
 """
@@ -36,7 +37,8 @@ class Framed:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A record that cannot be used: lying_length, bad_header, too_large, corrupt, truncated, or junk between records."""
+    """A record that cannot be used: lying_length, bad_header, too_large, corrupt, truncated, or junk
+    between records."""
 
     offset: int
     inner: int
@@ -47,30 +49,30 @@ class Fault:
 
 
 Reopen = Callable[[int], Iterator[Piece]]
-"""The stream again, from an input offset where a member begins. Raises OSError where the input cannot do that."""
+"""The stream again, from an input offset where a member begins. Raises OSError where the input cannot do
+that."""
 
 
 def frame(window: Window, limit: int, reopen: Reopen, raw: Tally) -> Iterator[Framed | Fault | Lost]:
     """The records of an archive in order, with faults and losses where they are met.
 
-    A record of more than `limit` bytes is `too_large` and never held in memory. An uncompressed archive that ends
-    within a record is truncated; a compressed one would know, so there the record lies.
+    A record of more than `limit` bytes is `too_large` and never held in memory. An uncompressed archive
+    that ends within a record is truncated; a compressed one would know, so there the record lies.
     """
     while True:
         _skip_blank(window)
         if not window.fill(len(MAGIC)):
             break
         yield from window.lost_before(window.start)
-        offset, inner = window.member_at()
-        start = window.start
-        if not window.peek(len(MAGIC)) == MAGIC:
+        if window.peek(len(MAGIC)) != MAGIC:
+            offset, inner = window.member_at()
             skipped = _seek_record(window, 0)
             taken = window.lost_before(window.start)
             yield from taken
             if not taken:
                 yield Fault(offset, inner, "junk", f"{skipped} bytes that belong to no record")
             continue
-        for found in _record(window, limit, reopen, start, offset, inner):
+        for found in _record(window, limit, reopen):
             if _cut(found) and not raw.packing and not window.fill(1):
                 assert isinstance(found, Fault)
                 yield replace(found, reason="truncated")
@@ -84,29 +86,30 @@ def _cut(found: Framed | Fault | Lost) -> bool:
     return isinstance(found, Fault) and found.reason in ("lying_length", "bad_header")
 
 
-def _record(
-    window: Window, limit: int, reopen: Reopen, start: int, offset: int, inner: int
-) -> Iterator[Framed | Fault | Lost]:
+def _record(window: Window, limit: int, reopen: Reopen) -> Iterator[Framed | Fault | Lost]:
+    start = window.start
+    offset, inner = window.member_at()
     size = _header_size(window)
     header = window.peek(size) if size else b""
     stated = _LENGTH.search(header)
     if stated is None:
         detail = "no Content-Length" if size else "the header has no end"
-        yield from _lost_or(window, start, len(MAGIC), Fault(offset, inner, "bad_header", detail, header))
+        yield from _lost_or(window, len(MAGIC), Fault(offset, inner, "bad_header", detail, header))
         return
     length = int(stated[1])
     if length > limit:
-        yield from _large(window, limit, reopen, start, size, length, Fault(offset, inner, "too_large", f"{length} bytes", header))
+        fault = Fault(offset, inner, "too_large", f"{length} bytes", header)
+        yield from _large(window, limit, reopen, fault, size=size, length=length)
         return
     total = size + length
     held = window.fill(total + LOOKAHEAD)
     follows = _follows(window, total) if held >= total else None
     if follows is None or _member_inside(window, start + 1, start + total):
         detail = f"{length} bytes stated"
-        yield from _lost_or(window, start, size, Fault(offset, inner, "lying_length", detail, header))
+        yield from _lost_or(window, size, Fault(offset, inner, "lying_length", detail, header))
         return
-    # A loss up to what follows means that the member with this record is damaged, whole as it may look.
-    if window.suspect(start, start + total):
+    # A member that fails its check where this record ends makes it doubtful, whole as it may look.
+    if window.suspect(start, start + follows):
         lost = window.lost_before(start + follows)
         yield Fault(offset, inner, "corrupt", lost[0].detail, header)
         yield from lost
@@ -116,9 +119,10 @@ def _record(
 
 
 def _large(
-    window: Window, limit: int, reopen: Reopen, start: int, size: int, length: int, fault: Fault
+    window: Window, limit: int, reopen: Reopen, fault: Fault, *, size: int, length: int
 ) -> Iterator[Fault | Lost]:
     """A record that is too large to hold, or says so."""
+    start = window.start
     window.fill(size + limit)
     next_record = _boundary(window, size)
     if next_record is not None and not _reaches(reopen, fault, size + length):
@@ -156,7 +160,7 @@ def _reaches(reopen: Reopen, fault: Fault, total: int) -> bool:
         return False
 
 
-def _lost_or(window: Window, start: int, least: int, fault: Fault) -> Iterator[Fault | Lost]:
+def _lost_or(window: Window, least: int, fault: Fault) -> Iterator[Fault | Lost]:
     """Go on to the next record; tell a loss on the way as the cause, else the fault."""
     _seek_record(window, least)
     lost = window.lost_before(window.start)
@@ -189,13 +193,18 @@ def _header_size(window: Window) -> int:
 
 
 def _follows(window: Window, at: int) -> int | None:
-    """Where the next record, or the end, is behind a record that ends at `at`; None if something else is there."""
+    """Where the next record, or the end, is behind a record that ends at `at`; None if something else is
+    there."""
     behind = window.peek(LOOKAHEAD, at)
     rest = behind.lstrip(b"\r\n")
     place = at + len(behind) - len(rest)
     if not rest and len(behind) < LOOKAHEAD:
         return place
-    return place if rest.startswith(MAGIC) or window.begun(window.start + place, window.start + place + 1) else None
+    return (
+        place
+        if rest.startswith(MAGIC) or window.begun(window.start + place, window.start + place + 1)
+        else None
+    )
 
 
 def _member_inside(window: Window, low: int, high: int) -> bool:
@@ -208,7 +217,10 @@ def _member_inside(window: Window, low: int, high: int) -> bool:
 def _boundary(window: Window, begin: int) -> int | None:
     """Where, relative to the window, the next record begins in what was read ahead."""
     held = window.fill(0)
-    places = [position - window.start for position in window.begun(window.start + max(begin, 1), window.start + held)]
+    places = [
+        position - window.start
+        for position in window.begun(window.start + max(begin, 1), window.start + held)
+    ]
     places = [place for place in places if window.peek(len(MAGIC), place) == MAGIC]
     found = window.search(_BOUNDARY, max(begin - 4, 0))
     if found is not None:
@@ -217,7 +229,8 @@ def _boundary(window: Window, begin: int) -> int | None:
 
 
 def _seek_record(window: Window, least: int) -> int:
-    """Go to the next record behind the first `least` bytes, or to the end; returns how many bytes were passed."""
+    """Go to the next record behind the first `least` bytes, or to the end; returns how many bytes were
+    passed."""
     begin = window.start
     while True:
         place = _boundary(window, least)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import itertools
 import json
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 from datatrove.data import Document
 
@@ -29,18 +31,22 @@ class Jsonl:
 
     def __init__(self, options: JsonlSource, name: str) -> None:
         self.options, self.name = options, name
-        self.rows = RowReader("jsonl", name, options.text, options.id, options.url, options.language, options.license)
+        self.rows = RowReader(
+            "jsonl", name, options.text, options.id, options.url, options.language, options.license
+        )
 
     def tasks(self) -> list[Task]:
         """One task a file, or one about every `bytes_per_part` bytes of it."""
         tasks = []
-        for item in find(self.options.paths, self.options.storage_options, wanted=lambda n: n.lower().endswith(_ENDINGS)):
+        for item in find(
+            self.options.paths, self.options.storage_options, wanted=lambda n: n.lower().endswith(_ENDINGS)
+        ):
             cuts = [0]
             if not is_remote(item.path) and item.size and not _packed(item.path):
                 cuts = _cuts(Path(item.path), item.size, self.options.bytes_per_part)
             if len(cuts) < 2:
                 tasks.append(Task((item,), size=item.size))
-            for low, high in zip(cuts, cuts[1:], strict=False):
+            for low, high in itertools.pairwise(cuts):
                 tasks.append(Task((item,), (low, high), high - low))
         return tasks
 
@@ -58,7 +64,9 @@ class Jsonl:
                 stream.seek(low)
             raw = Tally(stream)
             pieces = _pieces(raw, item.path)
-            for offset, line in _lines(pieces, low, high, self.options.max_record_bytes, item.name, ledger):
+            for offset, line in _lines(
+                pieces, low, high, self.options.max_record_bytes, input=item.name, ledger=ledger
+            ):
                 meter(raw.count)
                 document = self._document(line, item.name, offset, ledger)
                 if document is not None:
@@ -114,7 +122,7 @@ def _pieces(raw: Tally, path: str) -> Iterator[Piece]:
 def _python(raw: Tally, opener: type[bz2.BZ2File] | type[lzma.LZMAFile]) -> Iterator[Piece]:
     """bzip2 and xz, by the standard library."""
     try:
-        with opener(raw) as file:  # type: ignore[arg-type]
+        with opener(cast(Any, raw)) as file:
             while data := file.read1(_PIECE) if isinstance(file, lzma.LZMAFile) else file.read(_PIECE):
                 yield data
     except (EOFError, OSError, lzma.LZMAError) as error:
@@ -126,7 +134,7 @@ def _python(raw: Tally, opener: type[bz2.BZ2File] | type[lzma.LZMAFile]) -> Iter
 
 
 def _lines(
-    pieces: Iterator[Piece], low: int, high: int | None, limit: int, input: str, ledger: Ledger
+    pieces: Iterator[Piece], low: int, high: int | None, limit: int, *, input: str, ledger: Ledger
 ) -> Iterator[tuple[int, bytes | None]]:
     """Lines with the offset (decompressed) at which they begin; None for one that is longer than `limit`."""
     rest, begin = b"", low

@@ -26,11 +26,15 @@ class Parquet:
 
     def __init__(self, options: ParquetSource, name: str) -> None:
         self.options, self.name = options, name
-        self.rows = RowReader("parquet", name, options.text, options.id, options.url, options.language, options.license)
+        self.rows = RowReader(
+            "parquet", name, options.text, options.id, options.url, options.language, options.license
+        )
 
     def tasks(self) -> list[Task]:
         """One task a run of row groups. A file whose footer cannot be read is one task, which will say so."""
-        found = find(self.options.paths, self.options.storage_options, wanted=lambda n: n.lower().endswith(".parquet"))
+        found = find(
+            self.options.paths, self.options.storage_options, wanted=lambda n: n.lower().endswith(".parquet")
+        )
         return [task for item in found for task in self._cut(item)]
 
     def _cut(self, item: Input) -> Iterator[Task]:

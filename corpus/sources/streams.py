@@ -34,13 +34,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Bytes are missing here: the member before this point is damaged (`corrupt`) or the input ends (`truncated`)."""
+    """Bytes are missing here: the member before this point is damaged (`corrupt`) or the input ends
+    (`truncated`)."""
 
     reason: str
     detail: str
     offset: int
     damages: bool = False
-    """Whether the bytes of the member before it may be wrong; else they are right, only the rest is missing."""
+    """Whether the bytes of the member before it may be wrong; else they are right, only the rest is
+    missing."""
 
 
 Piece = bytes | Member | Lost
@@ -76,7 +78,8 @@ class Tally:
 def unpack(raw: Tally) -> Iterator[Piece]:
     """The decompressed stream of an input in pieces.
 
-    gzip: `Member` before every member, `Lost("corrupt")` after a damaged one, `Lost("truncated")` at an end in
+    gzip: `Member` before every member, `Lost("corrupt")` after a damaged one, `Lost("truncated")` at an end
+    in
     the middle of a member. zstd and lz4: no members. A read error ends the stream with `Lost("connection")`.
     """
     head = raw.read(CHUNK)
@@ -131,7 +134,8 @@ def _foreign(reader: ZstdReader | Lz4Reader, raw: Tally) -> Iterator[Piece]:
         except OSError as error:
             yield bytes(data)
             if raw.error is None:
-                # The reader does not tell a damaged frame from one cut short; behind either nothing is found again.
+                # The reader does not tell a damaged frame from one cut short; behind either nothing is
+                # found again.
                 ended = not raw.read(1)
                 yield Lost("truncated" if ended else "corrupt_to_end", describe(error), raw.count)
             return
@@ -145,12 +149,9 @@ def _foreign(reader: ZstdReader | Lz4Reader, raw: Tally) -> Iterator[Piece]:
 
 def _gzip(data: bytes, raw: Tally) -> Iterator[Piece]:
     while True:
-        # What lies between members: nothing, or padding.
-        data = data.lstrip(b"\0")
-        if len(data) < len(GZIP_MAGIC):
-            data += raw.read(CHUNK)
-            if not data.strip(b"\0"):
-                return
+        data = _skip_padding(data, raw)
+        if not data:
+            return
         offset = raw.count - len(data)
         if not data.startswith(GZIP_MAGIC[:2]):
             yield Lost("corrupt", "bytes between members that are no gzip", offset)
@@ -183,6 +184,14 @@ def _gzip(data: bytes, raw: Tally) -> Iterator[Piece]:
             data = _next_member(kept[behind - (raw.count - len(kept)) :], raw)
             if not data:
                 return
+
+
+def _skip_padding(data: bytes, raw: Tally) -> bytes:
+    """What follows behind the zero bytes that may lie between members; empty at the end."""
+    data = data.lstrip(b"\0")
+    while len(data) < len(GZIP_MAGIC) and (more := raw.read(CHUNK)):
+        data = (data + more).lstrip(b"\0")
+    return data
 
 
 def _next_member(data: bytes, raw: Tally) -> bytes:

@@ -1,8 +1,9 @@
 """Web archives: responses and WET conversions become documents.
 
-A record's native key is the archive's file name and the record's offset. In gzip archives the offset is that of
-the record's own member, so that a byte range fetches it (as the indexes of Common Crawl have it); in others it
-counts decompressed bytes. The id is a hash of both.
+A record's native key is the archive's file name and the record's offset. In gzip archives the offset is
+that of
+the record's own member, so that a byte range fetches it (as the indexes of Common Crawl have it); in others
+it counts decompressed bytes. The id is a hash of both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from corpus.inputs import Input, find, open_input
 from corpus.ledger import Ledger, describe
 from corpus.manifest import WarcSource
 from corpus.sources import arc
-from corpus.sources.base import Meter, Task, clean, present
+from corpus.sources.base import Meter, Task, Unusable, clean, present
 from corpus.sources.framing import Fault, Framed, frame
 from corpus.sources.streams import Lost, Piece, Tally, unpack
 from corpus.sources.window import Window
@@ -33,6 +34,7 @@ KEPT_HEADERS = ("content-language", "last-modified", "x-robots-tag", "tdm-reserv
 _ENDINGS = tuple(
     f".{kind}{packing}" for kind in ("warc", "wet", "arc") for packing in ("", ".gz", ".zst", ".lz4")
 )
+Record = Framed | arc.FramedArc | Fault | Lost
 _PAGES = WarcRecordType.response | WarcRecordType.conversion
 
 
@@ -70,9 +72,11 @@ class Warc:
             window = Window(unpack(raw))
             window.fill(1)
             if window.peek(len(arc.MAGIC)) == arc.MAGIC:
-                records = arc.frame(window, self.options.max_record_bytes)
+                records: Iterator[Record] = arc.frame(window, self.options.max_record_bytes)
             else:
-                records = frame(window, self.options.max_record_bytes, lambda offset: self._again(item, offset), raw)
+                records = frame(
+                    window, self.options.max_record_bytes, lambda offset: self._again(item, offset), raw
+                )
             pages = 0
             for found in records:
                 meter(raw.count)
@@ -85,7 +89,9 @@ class Warc:
                         return
                     if _is_page(found.header):
                         ledger.records += 1
-                    ledger.drop(item.name, found.reason, stage="read", offset=found.offset, detail=found.detail)
+                    ledger.drop(
+                        item.name, found.reason, stage="read", offset=found.offset, detail=found.detail
+                    )
                     continue
                 pages += 1
                 document = self._document(found, item, ledger)
@@ -104,46 +110,28 @@ class Warc:
 
     def _document(self, found: Framed | arc.FramedArc, item: Input, ledger: Ledger) -> Document | None:
         """A record as a document, or None and a word to the ledger."""
-
-        def drop(reason: str, stage: str, detail: str = "") -> None:
-            ledger.drop(item.name, reason, stage=stage, offset=found.offset, id=key, detail=detail)
-
         file = file_name(item)
         key = stable_id("warc", file, found.offset, *([found.inner] if found.inner else []))
         data = found.as_warc() if isinstance(found, arc.FramedArc) else found.data
         try:
-            record = next(iter(ArchiveIterator(io.BytesIO(data), parse_http=False)), None)
-        except OSError as error:
-            record, detail = None, describe(error)
-        else:
-            detail = "no record"
-        if record is None:
+            record = _parse(data)
+            kind = _kind(record)
+            if kind is not None:
+                ledger.ignored[kind] += 1
+                return None
             ledger.records += 1
-            drop("bad_header", "read", detail)
-            return None
-        if record.record_type == WarcRecordType.revisit:
-            ledger.records += 1
-            drop("revisit", "read", clean(record.headers.get("WARC-Refers-To-Target-URI") or ""))
+            text, extra = self._page(record, data)
+        except Unusable as bad:
+            if bad.reason == "bad_header":
+                ledger.records += 1
+            ledger.drop(
+                item.name, bad.reason, stage=bad.stage, offset=found.offset, id=key, detail=clean(bad.detail)
+            )
             return None
         url = record.headers.get("WARC-Target-URI")
-        if not record.record_type & _PAGES or (url or "").startswith("dns:"):
-            ledger.ignored[str(record.record_type) if not (url or "").startswith("dns:") else "dns"] += 1
-            return None
-        ledger.records += 1
-        url = clean(url.strip("<>")) if url else None
-        if record.record_type == WarcRecordType.conversion:
-            page: tuple[str, dict[str, Any]] | None = self._converted(record, drop)
-        else:
-            page = self._response(record, data, drop)
-        if page is None:
-            return None
-        text, extra = page
-        if not text.strip():
-            drop("empty_text", "extract")
-            return None
         fields = present(
             source=self.name,
-            url=url,
+            url=clean(url.strip("<>")) if url else None,
             fetched_at=fetched_at(record.headers.get("WARC-Date")),
             language=self.options.language,
             license=self.options.license,
@@ -153,43 +141,41 @@ class Warc:
         )
         return Document(text=clean(text), id=key, metadata=fields)
 
-    def _converted(self, record: WarcRecord, drop: Any) -> tuple[str, dict[str, Any]] | None:
-        """The text of a WET record."""
+    def _page(self, record: WarcRecord, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Text and metadata of a page. Raises Unusable."""
+        if record.record_type == WarcRecordType.revisit:
+            raise Unusable("revisit", "read", record.headers.get("WARC-Refers-To-Target-URI") or "")
         try:
-            text, charset = extract.decode(record.reader.read(), "utf-8", html=False)
+            if record.record_type == WarcRecordType.conversion:
+                text, charset = extract.decode(record.reader.read(), "utf-8", html=False)
+                text, extra = text.strip(), present(charset=charset)
+            else:
+                text, extra = self._response(record, data)
         except extract.NotText as error:
-            drop("not_text", "decode", str(error))
-            return None
-        return text.strip(), present(charset=charset)
+            raise Unusable("not_text", "decode", str(error)) from None
+        if not text.strip():
+            raise Unusable("empty_text", "extract")
+        return text, extra
 
-    def _response(self, record: WarcRecord, data: bytes, drop: Any) -> tuple[str, dict[str, Any]] | None:
-        """The text of an HTTP response."""
+    def _response(self, record: WarcRecord, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Text and metadata of an HTTP response. Raises Unusable and NotText."""
         options = self.options
-        payload, headers, trouble = _payload(record, data, options.max_record_bytes)
-        status = headers.status_code
-        if status is None:
-            drop("no_http", "read", trouble)
-            return None
-        if status not in options.statuses:
-            drop("http_status", "read", str(status))
-            return None
+        payload, record, trouble = _payload(record, data, options.max_record_bytes)
+        headers = record.http_headers
+        if headers.status_code is None:
+            raise Unusable("no_http", "read", trouble)
+        if headers.status_code not in options.statuses:
+            raise Unusable("http_status", "read", str(headers.status_code))
         if len(payload) > options.max_record_bytes:
-            drop("too_large", "read", "after decoding")
-            return None
+            raise Unusable("too_large", "read", "after decoding")
         stated = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         media = record.headers.get("WARC-Identified-Payload-Type") or stated or "text/html"
         if media not in options.media_types and stated not in options.media_types:
-            drop("media_type", "read", clean(media))
-            return None
+            raise Unusable("media_type", "read", media)
         if not payload.strip():
-            drop("empty_body", "read", trouble)
-            return None
+            raise Unusable("empty_body", "read", trouble)
         html = media != "text/plain"
-        try:
-            source, charset = extract.decode(payload, record.http_charset, html)
-        except extract.NotText as error:
-            drop("not_text", "decode", str(error))
-            return None
+        source, charset = extract.decode(payload, record.http_charset, html)
         http = {name: clean(value) for name in KEPT_HEADERS if (value := headers.get(name))}
         extra = present(charset=charset, media_type=clean(media), http=http or None)
         if not html:
@@ -197,16 +183,33 @@ class Warc:
         try:
             page = extract.extract(source, options.extract)
         except (ValueError, RuntimeError) as error:
-            drop("broken_html", "extract", describe(error))
-            return None
+            raise Unusable("broken_html", "extract", describe(error)) from None
         return page.text, extra | present(title=clean(page.title) if page.title else None)
 
 
-def _payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, Any, str]:
-    """A response's body, at most `limit` + 1 bytes of it, its HTTP headers, and what was wrong with its encoding.
+def _parse(data: bytes) -> WarcRecord:
+    """A framed record, its HTTP part not yet parsed. Raises Unusable."""
+    try:
+        record = next(iter(ArchiveIterator(io.BytesIO(data), parse_http=False)), None)
+    except OSError as error:
+        raise Unusable("bad_header", "read", describe(error)) from None
+    if record is None:
+        raise Unusable("bad_header", "read", "no record")
+    return record
 
-    Encodings that the headers state and the body has not (archives that store bodies decoded, as Common Crawl's of
-    2008 or ClueWeb09 do) are passed over.
+
+def _kind(record: WarcRecord) -> str | None:
+    """What a record is that is no page by its nature; None for pages and for revisits of pages."""
+    if (record.headers.get("WARC-Target-URI") or "").startswith("dns:"):
+        return "dns"
+    return None if record.record_type & (_PAGES | WarcRecordType.revisit) else str(record.record_type)
+
+
+def _payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, WarcRecord, str]:
+    """A response's body, at most `limit` + 1 bytes of it, its record, and what was wrong with its encoding.
+
+    Encodings that the headers state and the body has not (archives that store bodies decoded, as Common
+    Crawl's of 2008 or ClueWeb09 do) are passed over.
     """
     trouble = ""
     for mode in ("all", "transfer", "none"):
@@ -214,16 +217,20 @@ def _payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, Any, s
             record.parse_http(auto_decode=mode, strict_mode=False)
             body = record.reader.read(limit + 1)
             if body or mode == "none":
-                return body, record.http_headers, trouble
+                return body, record, trouble
         except OSError as error:
             trouble = describe(error)
-        record = next(iter(ArchiveIterator(io.BytesIO(data), parse_http=False)))
-    return b"", record.http_headers, trouble
+        record = _parse(data)
+    return b"", record, trouble
 
 
 def _is_page(header: bytes) -> bool:
     """Whether a record that cannot be used would have been a page."""
-    types = [line.partition(b":")[2].strip() for line in header.splitlines() if line.lower().startswith(b"warc-type:")]
+    types = [
+        line.partition(b":")[2].strip()
+        for line in header.splitlines()
+        if line.lower().startswith(b"warc-type:")
+    ]
     return not types or types[0] in (b"response", b"conversion", b"revisit")
 
 

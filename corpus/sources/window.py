@@ -25,8 +25,8 @@ class Window:
         self.members: deque[tuple[int, int]] = deque()
         """Position and input offset of the member in which the window starts, and of all that begin later."""
         self.losses: deque[tuple[int, int, Lost]] = deque()
-        """Every loss that was met and not yet taken: position, position from which the bytes before it are suspect,
-        kind."""
+        """Every loss that was met and not yet taken: position, position from which the bytes before it are
+        suspect, kind."""
 
     def fill(self, size: int) -> int:
         """Read ahead until the window holds `size` bytes or the stream ends; returns how many it holds."""
@@ -100,5 +100,5 @@ class Window:
         return taken
 
     def suspect(self, low: int, high: int) -> bool:
-        """Whether a loss that was met throws doubt on bytes in [low, high)."""
-        return any(begin < high and position > low for position, begin, _ in self.losses)
+        """Whether a loss in (low, high] throws doubt on the bytes before it."""
+        return any(low < position <= high and begin < position for position, begin, _ in self.losses)

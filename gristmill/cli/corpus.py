@@ -1,0 +1,201 @@
+"""`gristmill corpus`: from sources to a document store with decisions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gristmill.cli.common import (
+    JsonOption,
+    ManifestArgument,
+    SetOption,
+    console,
+    emit,
+    load_manifest,
+    show_progress,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from corpus.build import BuildSummary
+    from corpus.decide import Decisions
+    from corpus.manifest import CorpusManifest
+
+app = typer.Typer(
+    help="Build document stores, decide what is kept, report and inspect.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _load(ref: str, overrides: list[str] | None) -> CorpusManifest:
+    from corpus.manifest import CorpusManifest
+
+    return load_manifest(ref, CorpusManifest, overrides)
+
+
+@app.command("build")
+def build_command(
+    manifest: ManifestArgument,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Replace a store that was made from something else.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read inputs again that could not be read to their end.")
+    ] = False,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the document store; the same command goes on where it was interrupted."""
+    corpus = _load(manifest, overrides)
+    from corpus.build import build
+
+    with show_progress(as_json) as progress:
+        summary = build(corpus, progress, rebuild=rebuild, retry=retry)
+    emit(asdict(summary), as_json, lambda: _print_build(summary))
+    if summary.exit_code:
+        raise typer.Exit(summary.exit_code)
+
+
+@app.command("decide")
+def decide_command(
+    manifest: ManifestArgument, overrides: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Apply the policy's rules to the store again, without touching the text."""
+    corpus = _load(manifest, overrides)
+    from corpus.decide import decide
+
+    with show_progress(as_json) as progress:
+        decisions = decide(corpus, progress)
+    emit(asdict(decisions), as_json, lambda: _print_decisions(decisions))
+
+
+@app.command("report")
+def report_command(
+    manifest: ManifestArgument, overrides: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Say what became of every record: in, unusable, dropped by reason, kept; languages and bytes."""
+    corpus = _load(manifest, overrides)
+    from corpus.report import render, report
+    from corpus.store import Store
+
+    counts = report(Store.open(corpus.output), corpus.policy.name if corpus.policy else None)
+
+    def human() -> None:
+        console().print(render(counts))
+        _print_incomplete(counts["incomplete"])
+
+    emit(counts, as_json, human)
+
+
+@app.command("inspect")
+def inspect_command(
+    manifest: ManifestArgument,
+    key: Annotated[str, typer.Argument(metavar="ID", help="An id, the beginning of one, or a URL.")],
+    text: Annotated[int, typer.Option("--text", min=0, help="Characters of the text to show.")] = 2000,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one document with every annotation, and why it is kept or dropped."""
+    corpus = _load(manifest, overrides)
+    from corpus.inspect import inspect
+    from corpus.store import Store
+    from filters.rules import load_ruleset
+
+    rules = load_ruleset(corpus.policy.rules, "policy.rules") if corpus.policy else None
+    found = inspect(Store.open(corpus.output), key, rules)
+    emit(found, as_json, lambda: _print_document(found, text))
+
+
+def _print_build(summary: BuildSummary) -> None:
+    out = console()
+    if summary.submitted:
+        out.print(
+            f"{summary.name}: {summary.parts:,} parts are with the cluster "
+            f"(jobs {', '.join(summary.submitted)}); the same command tells the outcome when they are done"
+        )
+        return
+    title = f"{summary.name}: nothing to do, the store is up to date" if summary.reused else summary.name
+    table = _table(title)
+    table.add_row("records in", f"{summary.records:,}")
+    for reason, count in sorted(summary.dropped.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(f"  {reason}", f"-{count:,}", style="dim")
+    table.add_row("documents", f"{summary.documents:,}")
+    if summary.kept is not None:
+        table.add_row("kept", f"{summary.kept:,}")
+    parts = f"{summary.parts:,}"
+    if summary.reused_parts and not summary.reused:
+        parts += f" ({summary.reused_parts:,} from an earlier run)"
+    table.add_row("parts", parts)
+    table.add_row("store", summary.output)
+    table.add_row("digest", summary.digest)
+    out.print(table)
+    _print_incomplete(summary.incomplete)
+
+
+def _table(title: str) -> Table:
+    """Names and values; a digest goes over two lines rather than losing its end."""
+    from rich.table import Table
+
+    table = Table(show_header=False, title=title, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
+    return table
+
+
+def _print_incomplete(incomplete: list[list[str]]) -> None:
+    """Name the inputs that could not be read to their end, as a closing word."""
+    if not incomplete:
+        return
+    out = console()
+    out.print(f"{len(incomplete):,} inputs could not be read to their end; what was read is kept:")
+    for name, reason, detail in incomplete[:50]:
+        out.print(f"  {name}: {reason}" + (f" ({detail})" if detail else ""), markup=False)
+    if len(incomplete) > 50:
+        out.print(f"  and {len(incomplete) - 50:,} more, in the ledger")
+
+
+def _print_decisions(decisions: Decisions) -> None:
+    title = f"policy {decisions.policy}" + (": unchanged" if decisions.reused else "")
+    table = _table(title)
+    table.add_row("documents", f"{decisions.documents:,}")
+    for reason, count in sorted(decisions.reasons.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(f"  {reason}", f"-{count:,}", style="dim")
+    table.add_row("kept", f"{decisions.kept:,}")
+    for tier, count in decisions.tiers.items():
+        table.add_row(f"  tier {tier}", f"{count:,}")
+    table.add_row("digest", decisions.digest)
+    console().print(table)
+
+
+def _print_document(found: dict[str, Any], characters: int) -> None:
+    from rich.text import Text
+
+    out = console()
+    table = _table(found["id"])
+    if "ledger" in found:
+        for row in found["ledger"]:
+            where = f"{row['input']}" + (f" at {row['offset']:,}" if row["offset"] is not None else "")
+            table.add_row(row["stage"], Text(f"{row['reason']} {row['detail']}".strip()), Text(where))
+        out.print("never became a document:", table)
+        return
+    for name, value in found["document"].items():
+        if name not in ("id", "text") and value not in (None, {}):
+            table.add_row(name, Text(str(value)))
+    for name, value in found["annotations"].items():
+        table.add_row(name, Text(f"{value:.4g}" if isinstance(value, float) else str(value)))
+    out.print(table)
+    for policy, decision in found["decisions"].items():
+        verdict = "kept" if decision["keep"] else f"dropped: {decision['reason']}"
+        out.print(
+            f"{policy}: {verdict}" + (f", tier {decision['tier']}" if decision["tier"] else ""), markup=False
+        )
+    kept = all(decision["keep"] for decision in found["decisions"].values())
+    for rule in found.get("rules", []):
+        if rule["matches"] and (kept or rule["action"] == "drop"):
+            values = ", ".join(f"{name} = {value}" for name, value in rule["columns"].items())
+            out.print(f"  {rule['label']}: {rule['condition']}  [{values}]", markup=False)
+    out.print(Text(found["document"]["text"][:characters]))

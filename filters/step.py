@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,13 +10,14 @@ from datatrove.data import Document, DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.writers.disk_base import DiskWriter
-from datatrove.utils.batching import batched
 
 from filters.base import Annotator, annotate_texts
 from filters.decide import BoundRules
 
 BATCH_SIZE = 256
-"""Documents a batch: enough to spread the cost of a call, few enough to keep in memory."""
+"""Documents a batch: enough to spread the cost of a call."""
+BATCH_CHARACTERS = 1 << 22
+"""A batch ends early at so many characters: the arrays of a text take about 28 bytes for each of them."""
 
 
 class AnnotatorStep(PipelineStep):
@@ -37,7 +38,7 @@ class AnnotatorStep(PipelineStep):
         )
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
-        for batch in batched(data, self.batch_size):
+        for batch in _bounded(data, self.batch_size):
             with self.track_time("batch"):
                 tables = self.annotate(batch)
                 for table in tables.values():
@@ -47,6 +48,20 @@ class AnnotatorStep(PipelineStep):
             for document in batch:
                 self.update_doc_stats(document)
                 yield document
+
+
+def _bounded(data: DocumentsPipeline, size: int) -> Iterator[list[Document]]:
+    """Batches of at most `size` documents that end when they hold BATCH_CHARACTERS."""
+    batch: list[Document] = []
+    characters = 0
+    for document in data or ():
+        batch.append(document)
+        characters += len(document.text)
+        if len(batch) >= size or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 class RuleFilterStep(BaseFilter):

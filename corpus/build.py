@@ -52,6 +52,8 @@ from gristmill.base.progress import Progress, Silent
 
 STAMPS = "inputs.json"
 """Among the logs: modification times of the inputs, which the store itself may not hold."""
+JOBS = "jobs.json"
+"""Among the logs: ids of the cluster's jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +124,15 @@ def build(
                 content = {**store.content, "decisions": dict(store.content["decisions"])}
                 return _conclude(plan, path, content, progress, reused_parts=len(store.parts))
             _reopen(plan, store, keep=not changed, retry=again)
+        submitted = _jobs(path)
+        if executors.at_work(submitted):
+            return _at_work(plan, submitted)
         reused = _prepare(plan)
         pending = [n for n in range(len(plan.tasks)) if n not in reused]
         if pending:
             submitted = _run(plan, pending, progress)
             if submitted:
+                atomic_write(path / executors.LOGS / JOBS, canonical_json(submitted))
                 return _at_work(plan, submitted)
             _check_done(plan, pending)
         return _finish(plan, progress, reused_parts=len(reused))
@@ -245,36 +251,23 @@ def _run(plan: Plan, pending: Sequence[int], progress: Progress) -> list[str]:
     """Make parts under the manifest's executor; returns the ids of jobs that will do it later."""
     manifest = plan.manifest
     path = Path(manifest.output)
-    logs = path / executors.LOGS
+    logs = (path / executors.LOGS).absolute()
     steps = pipeline(plan, pending, StoredTasks.store(path / WORK / "tasks", plan.tasks, pending))
+    count = len(pending)
     with executors.main_log(logs):
         match manifest.executor:
             case SlurmExecutor() as options:
                 finish = [FinishStep(manifest)]
-                job = executors.slurm(
-                    options, manifest, steps, tasks=len(pending), logs=logs.absolute(), finish=finish
-                )
-                first = job.depends
-                job.run()
-                return [str(first.job_id), str(job.job_id)]
+                last = executors.slurm(options, manifest, steps, tasks=count, logs=logs, finish=finish)
+                first = last.depends
+                last.run()
+                return [str(first.job_id), str(last.job_id)]
             case RayExecutor() as options:
-                executor: Any = executors.ray(options, steps, len(pending), logs.absolute())
-                here = False
+                executor: Any = executors.ray(options, steps, count, logs)
             case LocalExecutor() as options:
-                executor = executors.local(options, steps, len(pending), logs)
-                here = True
-        watch = Watch(path, plan.tasks, pending, unit=plan.source.unit, progress=progress, here=here)
-        try:
-            with watch:
-                executor.run()
-        except KeyboardInterrupt:
-            if watch.died is None:
-                raise
-            raise UserError(
-                f"a worker process was killed while it made {watch.died} (out of memory?)",
-                where=str(path),
-                mend="the same command goes on; fewer `executor.workers` need less memory",
-            ) from None
+                executor = executors.local(options, steps, count, logs)
+        with Watch(path, plan.tasks, pending, unit=plan.source.unit, progress=progress):
+            executor.run()
     return []
 
 
@@ -393,6 +386,13 @@ def _unique_ids(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> None:
             where="source.id",
             mend="name a field that identifies documents, or leave `id` out",
         )
+
+
+def _jobs(path: Path) -> list[str]:
+    """Ids of the jobs that an earlier call submitted."""
+    with contextlib.suppress(OSError, ValueError):
+        return [str(job) for job in json.loads((path / executors.LOGS / JOBS).read_bytes())]
+    return []
 
 
 def _at_work(plan: Plan, submitted: list[str]) -> BuildSummary:

@@ -3,47 +3,119 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib.util
+import multiprocessing
 import os
+import shutil
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import datatrove.executor.base as datatrove_base
+from datatrove.data import DocumentsPipeline
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 from corpus.manifest import CorpusManifest, LocalExecutor, RayExecutor, SlurmExecutor
-from gristmill.base.errors import missing_extra
+from gristmill.base.errors import UserError, missing_extra
 
 LOGS = ".logs"
 """Folder inside a store for logs; no part of its contents."""
 
 
-class QuietLocalExecutor(LocalPipelineExecutor):
-    """datatrove's local executor, whose log goes to its files and not to the terminal."""
+class Workers(LocalPipelineExecutor):
+    """datatrove's local executor on processes that can be killed.
 
-    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> Any:
+    Its own pool waits for ever for a worker that the system has killed (for memory, as a rule), and its
+    workers outlive a killed parent. Here the first is a UserError, and orphans end within a second. The log
+    goes to datatrove's files and not to the terminal.
+    """
+
+    def run(self) -> None:
+        """Run all ranks; the first error ends the others."""
+        self.save_executor_as_json()
+        if self.workers == 1:
+            steps: list[Any] = list(self.pipeline)
+            for rank in range(self.tasks):
+                self.pipeline: list[Any] = copy.deepcopy(steps)
+                self._run_for_rank(rank)
+            return
+        before = set(multiprocessing.active_children())
+        pool = ProcessPoolExecutor(
+            self.workers,
+            mp_context=multiprocessing.get_context(self.start_method),
+            initializer=end_with_parent,
+            initargs=(os.getpid(),),
+        )
+        try:
+            for done in as_completed([pool.submit(self._run_for_rank, rank) for rank in range(self.tasks)]):
+                done.result()
+            pool.shutdown()
+        except BrokenProcessPool:
+            raise UserError(
+                "a worker process was killed (out of memory?)",
+                mend="the same command goes on; fewer `executor.workers` need less memory",
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(multiprocessing.active_children()) - before:
+                child.terminate()
+
+    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> None:
+        # What it returns are statistics that lie in the log folder; they need not travel.
         with log_to_files():
-            return super()._run_for_rank(rank, local_rank, node_rank)
+            super()._run_for_rank(rank, local_rank, node_rank)
+
+
+def end_with_parent(parent: int) -> None:
+    """In a worker: end when the main process is gone, however it ended."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(0.5)
+            try:
+                os.kill(parent, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            except PermissionError:
+                pass
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _add(file: IO[str]) -> None:
+    """Log into a file for as long as the disk has room; a full one is told by those who need it."""
+
+    def write(message: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            file.write(message)
+            file.flush()
+
+    logger.add(write, level="INFO")
 
 
 @contextlib.contextmanager
 def log_to_files() -> Iterator[None]:
-    """Let datatrove's tasks log to their files alone; `add_task_logger` would add standard error."""
+    """Let datatrove's tasks log to their files alone; its `add_task_logger` would add standard error."""
 
     def add(folder: Any, rank: int, local_rank: int = 0, node_rank: int = -1) -> Any:
         file = folder.open(f"logs/task_{rank:05d}.log", "w")
         logger.remove()
-        logger.add(file, level="INFO")
+        _add(file)
         return file
 
     def close(file: Any) -> None:
-        logger.complete()
         logger.remove()
-        file.close()
+        with contextlib.suppress(OSError):
+            file.close()
 
     before = datatrove_base.add_task_logger, datatrove_base.close_task_logger
     datatrove_base.add_task_logger, datatrove_base.close_task_logger = add, close
@@ -57,15 +129,33 @@ def log_to_files() -> Iterator[None]:
 def main_log(folder: Path) -> Iterator[None]:
     """Send what the main process of an executor logs into a file instead of the terminal."""
     folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "executor.log").open("a")
     logger.remove()
-    with (folder / "executor.log").open("a") as file:
-        logger.add(file, level="INFO")
-        try:
-            yield
-        finally:
-            logger.complete()
-            logger.remove()
-            logger.add(sys.stderr, level="WARNING")
+    _add(file)
+    try:
+        yield
+    finally:
+        logger.remove()
+        logger.add(sys.stderr, level="WARNING")
+        with contextlib.suppress(OSError):
+            file.close()
+
+
+class FolderStep(PipelineStep):
+    """Lets a worker on another machine see relative paths as the command did: needs a shared file system."""
+
+    type = "📁 - FOLDER"
+    name = "working folder"
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.folder = str(folder)
+
+    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        """Change into the folder, and hand on what comes in."""
+        os.chdir(self.folder)
+        if data:
+            yield from data
 
 
 def cores() -> int:
@@ -79,9 +169,7 @@ def local(
     """Worker processes here. Which tasks are done is ours to know: datatrove is told to run all it is
     given."""
     workers = min(options.workers or cores(), tasks)
-    return QuietLocalExecutor(
-        list(steps), tasks=tasks, workers=workers, logging_dir=str(logs), skip_completed=False
-    )
+    return Workers(list(steps), tasks=tasks, workers=workers, logging_dir=str(logs), skip_completed=False)
 
 
 def slurm(
@@ -95,8 +183,12 @@ def slurm(
 ) -> Any:
     """A job array over the parts and, depending on it, the job that finishes the store: run the returned one.
 
-    Raises UserError where `dill`, which hands the steps to the jobs, is not installed.
+    Raises UserError where `sbatch` or `dill`, which hands the steps to the jobs, is not installed.
     """
+    if shutil.which("sbatch") is None:
+        raise UserError(
+            "there is no `sbatch` here", where="executor.type: slurm", mend="run it on a login node"
+        )
     if importlib.util.find_spec("dill") is None:
         raise missing_extra("dill", "slurm", "the Slurm executor")
     from datatrove.executor.slurm import SlurmPipelineExecutor
@@ -118,7 +210,7 @@ def slurm(
     }
     name = options.job_name or manifest.name
     parts = SlurmPipelineExecutor(
-        list(steps),
+        [FolderStep(Path.cwd()), *steps],
         tasks=tasks,
         workers=options.workers,
         cpus_per_task=options.cpus_per_task,
@@ -129,7 +221,7 @@ def slurm(
         **common,
     )
     return SlurmPipelineExecutor(
-        list(finish),
+        [FolderStep(Path.cwd()), *finish],
         tasks=1,
         cpus_per_task=options.cpus_per_task,
         job_name=f"{name}-finish",
@@ -137,6 +229,16 @@ def slurm(
         depends=parts,
         **common,
     )
+
+
+def at_work(jobs: Sequence[str]) -> bool:
+    """Whether Slurm still knows of one of these jobs."""
+    if not jobs or shutil.which("squeue") is None:
+        return False
+    command = ["squeue", "--noheader", "--format=%i", f"--jobs={','.join(jobs)}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    # For jobs that it has forgotten squeue returns an error.
+    return found.returncode == 0 and bool(found.stdout.strip())
 
 
 def ray(options: RayExecutor, steps: Sequence[PipelineStep], tasks: int, logs: Path) -> Any:
@@ -149,7 +251,7 @@ def ray(options: RayExecutor, steps: Sequence[PipelineStep], tasks: int, logs: P
     if not engine.is_initialized():
         engine.init(address=options.address, log_to_driver=False, include_dashboard=False)
     return RayPipelineExecutor(
-        list(steps),
+        [FolderStep(Path.cwd()), *steps],
         tasks=tasks,
         workers=options.workers,
         cpus_per_task=options.cpus_per_task,

@@ -31,7 +31,7 @@ from corpus.schema import (
     annotation_schema,
     parquet_writer,
 )
-from corpus.sources.base import Task
+from corpus.sources.base import Task, clean
 from filters.base import Annotator
 from gristmill.base.atomic import atomic_path, atomic_write
 from gristmill.base.digest import canonical_json, sha256_file
@@ -130,7 +130,7 @@ class StoreWriter(PipelineStep):
                 seen.add(document.id)
                 with self.track_time():
                     self._add(document, documents, tables)
-                    size = len(document.text.encode())
+                    size = len(documents.columns["text"][-1].encode())
                     rows, text_bytes, held = rows + 1, text_bytes + size, held + size
                     if len(documents.columns["id"]) >= ROW_GROUP_ROWS or held >= ROW_GROUP_BYTES:
                         for table in (documents, *tables):
@@ -160,7 +160,7 @@ class StoreWriter(PipelineStep):
                 column.append(document.id if name == "id" else metadata.pop(name, None))
         columns = documents.columns
         columns["id"].append(document.id)
-        columns["text"].append(document.text)
+        columns["text"].append(clean(document.text))
         for name in FIELDS:
             columns[name].append(metadata.pop(name, None))
         rest = {name: value for name, value in metadata.items() if name not in NOT_METADATA}

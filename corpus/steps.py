@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -65,8 +64,9 @@ class SourceStep(PipelineStep):
                 self.stat_update("documents")
                 self.update_doc_stats(document)
                 yield document
-            for reason, count in self.ledger.reasons().items():
-                self.stat_update(f"dropped_{reason}", value=count)
+            report.write()
+        for reason, count in self.ledger.reasons().items():
+            self.stat_update(f"dropped_{reason}", value=count)
 
 
 class Report:
@@ -91,9 +91,7 @@ class Report:
         self.next = time.monotonic() + REPORT_EVERY_SECONDS
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(
-                json.dumps({"done": self.done, "documents": self.documents, "pid": os.getpid()})
-            )
+            self.path.write_text(json.dumps({"done": self.done, "documents": self.documents}))
 
 
 class EarlyDrop:

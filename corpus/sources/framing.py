@@ -20,6 +20,8 @@ MAX_HEADER = 64 << 10
 """FastWARC's limit is half of this."""
 LOOKAHEAD = 4096
 """Blank lines behind a record; the format has one, some writers have more."""
+SHORT = "short"
+"""Reason, until it is known better, of a record at whose stated end there is no archive any more."""
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _BOUNDARY = re.compile(rb"\n\r?\n(?=WARC/\d\.\d+\r?\n)")
 
@@ -73,17 +75,14 @@ def frame(window: Window, limit: int, reopen: Reopen, raw: Tally) -> Iterator[Fr
                 yield Fault(offset, inner, "junk", f"{skipped} bytes that belong to no record")
             continue
         for found in _record(window, limit, reopen):
-            if _cut(found) and not raw.packing and not window.fill(1):
-                assert isinstance(found, Fault)
+            if not isinstance(found, Fault) or found.reason != SHORT:
+                yield found
+            elif raw.packing or window.fill(1):
+                yield replace(found, reason="lying_length")
+            else:
                 yield replace(found, reason="truncated")
                 yield Lost("truncated", "the last record is cut off", window.start)
-            else:
-                yield found
     yield from window.lost_before(window.start)
-
-
-def _cut(found: Framed | Fault | Lost) -> bool:
-    return isinstance(found, Fault) and found.reason in ("lying_length", "bad_header")
 
 
 def _record(window: Window, limit: int, reopen: Reopen) -> Iterator[Framed | Fault | Lost]:
@@ -94,7 +93,8 @@ def _record(window: Window, limit: int, reopen: Reopen) -> Iterator[Framed | Fau
     stated = _LENGTH.search(header)
     if stated is None:
         detail = "no Content-Length" if size else "the header has no end"
-        yield from _lost_or(window, len(MAGIC), Fault(offset, inner, "bad_header", detail, header))
+        reason = SHORT if not size and window.ended else "bad_header"
+        yield from _lost_or(window, len(MAGIC), Fault(offset, inner, reason, detail, header))
         return
     length = int(stated[1])
     if length > limit:
@@ -106,7 +106,8 @@ def _record(window: Window, limit: int, reopen: Reopen) -> Iterator[Framed | Fau
     follows = _follows(window, total) if held >= total else None
     if follows is None or _member_inside(window, start + 1, start + total):
         detail = f"{length} bytes stated"
-        yield from _lost_or(window, size, Fault(offset, inner, "lying_length", detail, header))
+        reason = SHORT if held < total else "lying_length"
+        yield from _lost_or(window, size, Fault(offset, inner, reason, detail, header))
         return
     # A member that fails its check where this record ends makes it doubtful, whole as it may look.
     if window.suspect(start, start + follows):
@@ -138,7 +139,7 @@ def _large(
             break
     lost = window.lost_before(window.start)
     if lost or done < length:
-        reason = _reason(lost) if lost else "lying_length"
+        reason = _reason(lost) if lost else SHORT
         yield Fault(fault.offset, fault.inner, reason, f"{length} bytes stated", fault.header)
         yield from lost
         _seek_record(window, 0)

@@ -153,11 +153,12 @@ def _gzip(data: bytes, raw: Tally) -> Iterator[Piece]:
         if not data:
             return
         offset = raw.count - len(data)
+        if len(data) < len(GZIP_MAGIC) and GZIP_MAGIC.startswith(data):
+            yield Lost("truncated", "the last member is cut off", raw.count)
+            return
         if not data.startswith(GZIP_MAGIC[:2]):
             yield Lost("corrupt", "bytes between members that are no gzip", offset)
             data = _next_member(data, raw)
-            if not data:
-                return
             continue
         yield Member(offset)
         inflater = zlib.decompressobj(wbits=31)
@@ -182,8 +183,6 @@ def _gzip(data: bytes, raw: Tally) -> Iterator[Piece]:
             # The next member begins behind this one's own magic bytes.
             behind = max(offset + 1, raw.count - len(kept))
             data = _next_member(kept[behind - (raw.count - len(kept)) :], raw)
-            if not data:
-                return
 
 
 def _skip_padding(data: bytes, raw: Tally) -> bytes:

@@ -1,0 +1,1 @@
+"""Tests of sources, stores, builds and decisions."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 TIMEOUT_SECONDS = 60.0
 TRIES = 4
 """How often in a row a connection may break without a byte in between."""
+CHUNK = 1 << 18
 PAUSE_SECONDS = 0.5
 """Before the second try; doubled for every further one."""
 
@@ -68,6 +69,7 @@ class HttpFile(io.RawIOBase):
         self.size: int | None = None
         self._version = ""
         self._ranges = False
+        self._error: OSError | None = None
         self._answer: http.client.HTTPResponse | None = None
         self._connect()
 
@@ -102,10 +104,12 @@ class HttpFile(io.RawIOBase):
                 if self._answer is None:
                     self._connect()
                 assert self._answer is not None
-                count = self._answer.readinto(view)
-                if count or self.size is None:
-                    self.at += count
-                    return count
+                # `readinto` would lose what came before the break.
+                data = self._answer.read1(min(len(view), CHUNK))
+                if data or self.size is None:
+                    view[: len(data)] = data
+                    self.at += len(data)
+                    return len(data)
                 raise ConnectionResetError("connection closed early")
             except FileNotFoundError:
                 raise
@@ -115,6 +119,28 @@ class HttpFile(io.RawIOBase):
                     raise ConnectionError("connection lost") from error
                 time.sleep(PAUSE_SECONDS * 2**attempt)
         raise AssertionError
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As many bytes as asked for, or all to the end; what came before an error first, then the error."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        pieces: list[bytes] = []
+        missing = size if size is not None and size >= 0 else 1 << 62
+        while missing:
+            buffer = bytearray(min(missing, CHUNK))
+            try:
+                count = self.readinto(buffer)
+            except OSError as error:
+                if not pieces:
+                    raise
+                self._error = error
+                break
+            if not count:
+                break
+            pieces.append(bytes(memoryview(buffer)[:count]))
+            missing -= count
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Close the connection."""

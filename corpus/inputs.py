@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -57,7 +56,7 @@ def open_input(path: str, options: Mapping[str, Any] | None = None) -> BinaryIO:
     if not is_remote(path):
         return Path(path).open("rb")
     if is_http(path):
-        return cast(BinaryIO, io.BufferedReader(HttpFile(path, headers(options)), 1 << 20))
+        return cast(BinaryIO, HttpFile(path, headers(options)))
     try:
         return fsspec.open(path, "rb", **(options or {})).open()  # type: ignore[no-any-return]
     except (OSError, UserError):

@@ -31,8 +31,8 @@ def record(
 
 
 WORDS = (
-    "mill stone water wheel grain flour river bread field harvest sack miller dam sluice gear shaft wind sail oak",
-    "iron the of and that with have be to from which was are they this each before after over under while because",
+    "mill stone water wheel grain flour river bread field harvest sack miller dam sluice gear shaft wind",
+    "sail oak iron the of and that with have be to from which was are they this each before after over",
 )
 VOCABULARY = " ".join(WORDS).split()
 

@@ -195,7 +195,7 @@ def test_a_page_of_100_mb_is_never_held(tmp_path: Path) -> None:
 def test_missing_and_ambiguous_paths_are_mistakes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to read there"):
         read(tmp_path / "nowhere.warc.gz")
-    with pytest.raises(UserError, match="no such file, folder or match"):
+    with pytest.raises(UserError, match="no such file"):
         read(f"{tmp_path}/*.warc.gz")
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()

@@ -57,14 +57,16 @@ class Watch:
         """Look once."""
         running = 0.0
         for number in list(self.pending):
+            finished = marker_path(self.folder, part_name(number)).is_file()
             with contextlib.suppress(OSError, ValueError):
                 report = json.loads((self.folder / WORK / "progress" / part_name(number)).read_bytes())
                 self.documents[number] = report["documents"]
-                running += 0 if self.by_part else min(report["done"], self.sizes[number])
-            if marker_path(self.folder, part_name(number)).is_file():
+                if not finished and not self.by_part:
+                    running += min(report["done"], self.sizes[number])
+            if finished:
                 self.pending.discard(number)
                 self.finished += self.sizes[number]
-        done = max(self.finished, self.finished + running)
+        done = self.finished + running
         if done > self.shown:
             self.task.advance(done - self.shown, documents=f"{sum(self.documents.values()):,}")
             self.shown = done

@@ -58,6 +58,11 @@ def prefix(code_points: npt.NDArray[np.uint32]) -> Hashes:
 
 def pieces(running: Hashes, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Hashes:
     """Hash of characters starts[k] to ends[k] for every k: uint64[k]."""
+    return scramble(raw_pieces(running, starts, ends))
+
+
+def raw_pieces(running: Hashes, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Hashes:
+    """`pieces` without the last scramble: as good for finding equal ones, not for taking bits from."""
     values = running[ends]
     values -= running[starts]
     if len(running) <= _BLOCK:
@@ -65,16 +70,4 @@ def pieces(running: Hashes, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.
     else:
         values *= _INVERSE_LOW[starts & (_BLOCK - 1)]
         values *= _INVERSE_HIGH[starts >> 16]
-    return scramble(values)
-
-
-def sequences(hashes: Hashes, length: int) -> Hashes:
-    """Hash of every run of `length` neighbouring elements: uint64[max(0, n - length + 1)].
-
-    Boundaries count: ("ab", "c") and ("a", "bc") differ.
-    """
-    count = max(0, len(hashes) - length + 1)
-    state = np.zeros(count, np.uint64)
-    for step in range(length):
-        state = scramble(state * np.uint64(BASE) + hashes[step : step + count])
-    return state
+    return values

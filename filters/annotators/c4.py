@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from filters.annotators.per_text import PerText
 from filters.base import Spans, TextView
+from filters.characters import among, ascii_marks
 from filters.segmentation import runs
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 """tensorflow_datasets/text/c4_utils.py: Wikipedia's citation marks, taken out of a line before it is judged.
 """
-END_MARKS = np.array([ord(mark) for mark in ".?!\"'"], np.uint32)
+END_MARKS = ascii_marks(".?!\"'")
 """c4_utils.py, _END_MARKS."""
 POLICY = (
     "terms of use",
@@ -129,7 +130,7 @@ def _punctuated(code_points: npt.NDArray[np.uint32], lines: Spans) -> Bits:
     """Which lines end with a terminal mark, but not with an ellipsis of three points."""
     if not len(code_points):
         return np.zeros(len(lines), np.bool_)
-    good: Bits = np.isin(code_points[lines.ends - 1], END_MARKS) & (lines.lengths > 0)
+    good: Bits = among(code_points[lines.ends - 1], END_MARKS) & (lines.lengths > 0)
     long = np.flatnonzero(lines.lengths >= 3)
     ends = lines.ends[long]
     dots = code_points[ends - 1] == 0x2E

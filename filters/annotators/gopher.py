@@ -20,7 +20,7 @@ from filters.characters import ALPHA, PUNCTUATION
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher, appendix A.1.1: "at least two of the following English words"."""
 
-_BULLETS = np.array([ord("•"), ord("-")], np.uint32)
+_BULLETS = (ord("•"), ord("-"))
 """Gopher says "bullet point"; the two marks are datatrove's."""
 _STOP, _ELLIPSIS = ord("."), ord("…")
 
@@ -53,7 +53,7 @@ class Gopher(PerText):
 
     def __init__(self, stop_words: Sequence[str] = STOP_WORDS) -> None:
         hashes = [TextView(word).word_hashes for word in sorted(set(stop_words))]
-        self._stop_words = np.array([found[0] for found in hashes if len(found) == 1], np.uint64)
+        self._stop_words = np.sort(np.array([found[0] for found in hashes if len(found) == 1], np.uint64))
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
         words = view.words
@@ -71,8 +71,14 @@ class Gopher(PerText):
             ratio(bullets, len(view.lines)),
             ratio(trailing, len(view.lines)),
             ratio(int(np.count_nonzero(view.flagged(words, ALPHA))), len(words)),
-            int(np.count_nonzero(np.isin(self._stop_words, view.word_hashes))),
+            self._stop_words_in(view),
         )
+
+    def _stop_words_in(self, view: TextView) -> int:
+        if not len(self._stop_words):
+            return 0
+        places = np.minimum(np.searchsorted(self._stop_words, view.word_hashes), len(self._stop_words) - 1)
+        return len(set(places[self._stop_words[places] == view.word_hashes].tolist()))
 
 
 def _line_marks(view: TextView) -> tuple[int, int]:
@@ -80,7 +86,8 @@ def _line_marks(view: TextView) -> tuple[int, int]:
     lines = view.trimmed(view.lines)
     lines = lines[lines.lengths > 0]
     code_points = view.code_points
-    bullets = int(np.count_nonzero(np.isin(code_points[lines.starts], _BULLETS)))
+    first = code_points[lines.starts]
+    bullets = sum(int(np.count_nonzero(first == bullet)) for bullet in _BULLETS)
     ends = code_points[lines.ends - 1] == _ELLIPSIS
     long = np.flatnonzero(lines.lengths >= 3)
     last = lines.ends[long]

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText
-from filters.annotators.repeats import duplicates, repeated_ngram_characters, top_ngram_characters
+from filters.annotators.repeats import duplicates, repeated_ngram_characters, top_ngrams_characters
 from filters.base import Offsets, Spans, TextView
 from filters.hashing import prefix
 from filters.segmentation import cut, runs
 
-TOP_NGRAMS = (2, 3, 4)
+TOP_NGRAMS = range(2, 5)
 """Table A1: "top n-gram character fraction"."""
-REPEATED_NGRAMS = (5, 6, 7, 8, 9, 10)
+REPEATED_NGRAMS = range(5, 11)
 """Table A1: "duplicate n-gram character fraction"."""
 
 
@@ -53,9 +53,9 @@ class GopherRepetition(PerText):
         for spans in (_lines(view), view.paragraphs):
             count, characters = duplicates(view.hashes(spans), spans.lengths)
             values += [count / len(spans), characters / length]
-        lengths = view.words.lengths
-        values += [top_ngram_characters(view.word_hashes, lengths, n) / length for n in TOP_NGRAMS]
-        bounds = _bounds(lengths)
+        bounds = _bounds(view.words.lengths)
+        top = top_ngrams_characters(view.word_hashes, bounds, TOP_NGRAMS)
+        values += [characters / length for characters in top]
         running = prefix(_joined(view, bounds))
         values += [repeated_ngram_characters(running, bounds, n) / length for n in REPEATED_NGRAMS]
         return tuple(values)

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from filters.annotators.per_text import PerText, ratio
 from filters.base import Spans, TextView
+from filters.characters import among, ascii_marks
 
-_CODE_ENDS = np.array([ord(mark) for mark in "{};"], np.uint32)
+_CODE_ENDS = ascii_marks("{};")
 _LATEX_OPENERS = ("\\(", "\\[", "\\begin{")
 # A dollar that opens: not after a word (US$5), then something with a sign of mathematics, on the same line.
 _INLINE = re.compile(r"(?<![\w\\$])\$(?=[^$\n]{0,200}[\\^_=])[^$\s][^$\n]{0,400}\$(?![\w$])")
@@ -52,7 +53,7 @@ class Markup(PerText):
 
 def _code_lines(view: TextView, lines: Spans) -> int:
     code_points = view.code_points
-    code = np.isin(code_points[lines.ends - 1], _CODE_ENDS) if len(lines) else np.zeros(0, np.bool_)
+    code = among(code_points[lines.ends - 1], _CODE_ENDS) if len(lines) else np.zeros(0, np.bool_)
     long = np.flatnonzero(lines.lengths >= 3)
     starts, ends = lines.starts[long], lines.ends[long]
     block = (code_points[ends - 1] == ord(":")) & (code_points[ends - 2] == ord(")"))

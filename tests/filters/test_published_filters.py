@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from datatrove.data import Document
 from datatrove.pipeline.filters import (
@@ -28,7 +29,7 @@ from datatrove.pipeline.filters.base_filter import get_filter_result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from filters.annotators.repeats import duplicates, repeated_ngram_characters, top_ngram_characters
+from filters.annotators.repeats import duplicates, repeated_ngram_characters, top_ngrams_characters
 from filters.base import TextView, annotate_texts
 from filters.decide import bind
 from filters.hashing import prefix
@@ -126,21 +127,15 @@ def test_counts_of_repeats_are_theirs(words: list[str]) -> None:
     view = TextView(text)
     lengths = view.words.lengths
     assert duplicates(view.word_hashes, lengths) == gopher_repetition_filter.find_duplicates(words)
-    joined = TextView("".join(words)).code_points
-    bounds = TextView(text).words.starts - range(len(words))
-    bounds = [*bounds.tolist(), len(joined)]
-    for n in range(2, 11):
-        grams = gopher_repetition_filter.get_n_grams(words, n)
-        expected = gopher_repetition_filter.find_top_duplicate(grams) if grams else 0
-        assert top_ngram_characters(view.word_hashes, lengths, n) == expected
-        repeated = repeated_ngram_characters(prefix(joined), _array(bounds), n)
-        assert repeated == gopher_repetition_filter.find_all_duplicate(words, n)
-
-
-def _array(values: list[int]) -> Any:
-    import numpy as np
-
-    return np.array(values, np.int64)
+    bounds = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    grams = {n: gopher_repetition_filter.get_n_grams(words, n) for n in range(2, 11)}
+    tops = [gopher_repetition_filter.find_top_duplicate(grams[n]) if grams[n] else 0 for n in grams]
+    assert top_ngrams_characters(view.word_hashes, bounds, range(2, 11)) == tops
+    assert top_ngrams_characters(view.word_hashes, bounds, range(3, 5)) == tops[1:3]
+    running = prefix(TextView("".join(words)).code_points)
+    for n in grams:
+        repeated = gopher_repetition_filter.find_all_duplicate(words, n)
+        assert repeated_ngram_characters(running, bounds, n) == repeated
 
 
 def test_measures_of_gopher_by_hand() -> None:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from filters import characters
 from filters.base import Spans, TextView
-from filters.hashing import sequences
 
 # Any code point at all, and pieces that are likely to meet: line ends, spaces, marks, marks of odd scripts.
 ANY = st.characters(codec=None, exclude_categories=())
@@ -123,16 +122,6 @@ def test_pieces_have_equal_hashes_just_when_they_are_equal(text: str) -> None:
         hashes = view.hashes(spans).tolist()
         pieces = list(spans.of(text))
         assert len(set(zip(hashes, pieces, strict=True))) == len(set(hashes)) == len(set(pieces))
-
-
-@given(st.lists(st.sampled_from(["a", "b", "ab", "ba", "c"]), max_size=30), st.integers(1, 5))
-@settings(max_examples=200, deadline=None)
-def test_hashes_of_sequences_respect_boundaries(words: list[str], n: int) -> None:
-    view = TextView(" ".join(words))
-    grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
-    hashes = sequences(view.word_hashes, n).tolist()
-    assert len(hashes) == len(grams)
-    assert len(set(zip(hashes, grams, strict=True))) == len(set(hashes)) == len(set(grams))
 
 
 def test_a_piece_has_the_same_hash_wherever_it_stands() -> None:

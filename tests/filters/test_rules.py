@@ -199,8 +199,8 @@ def test_conditions_that_are_taken(condition: str) -> None:
         ("?", "contains a parameter"),
         ("*", "contains a star"),
         ("COLUMNS('a')", "contains a star"),
-        ("list_any_value([1], lambda x: x > 1)", "calls 'list_any_value'"),
-        ("len(list_filter([1], lambda x: x > 1)) = 1", "unknown column 'x'"),
+        ("list_any_value([1], x -> x > 1)", "calls 'list_any_value'"),
+        ("len(list_filter([1], x -> x > 1)) = 1", "unknown column 'x'"),
     ],
 )
 def test_conditions_that_are_refused(condition: str, expected: str) -> None:

@@ -41,7 +41,7 @@ _MACROS = frozenset(
 
 
 _SURROUNDINGS = re.compile(r"current_|get_?(current|env|variable)|(curr|next|set)val|pg_|txid_")
-"""Functions that read settings, variables, sequences or the clock: DuckDB 1.4 calls some of them consistent."""
+"""Functions that read settings, variables, sequences or the clock; DuckDB 1.4 calls some of them pure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class PackagedLID(FT176LID):
 
 
 def texts(count: int) -> list[str]:
-    """Web texts that people judged, where the test data is at hand; else the standard library's docstrings."""
+    """Web texts that people judged, if the test data is at hand; else the standard library's docstrings."""
     path = TESTDATA / "quality/dclm_human_labels.jsonl.zst"
     if path.is_file():
         import zstandard

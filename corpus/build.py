@@ -287,7 +287,8 @@ class FinishStep(PipelineStep):
             yield from data
         if rank == 0:
             plan = make_plan(self.manifest)
-            with lock(Path(self.manifest.output)):
+            # The command that submitted this job may still be at it.
+            with lock(Path(self.manifest.output), wait=True):
                 _check_done(plan, range(len(plan.tasks)))
                 _sweep(Path(self.manifest.output))
                 _finish(plan, Silent(), reused_parts=0)

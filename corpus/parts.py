@@ -198,7 +198,7 @@ def dump(metadata: Mapping[str, Any]) -> str:
     try:
         return canonical_json(dict(metadata)).decode()
     except (TypeError, ValueError):
-        plain = json.loads(json.dumps(metadata, default=str, sort_keys=True, skipkeys=True, allow_nan=True))
+        plain = json.loads(json.dumps(metadata, default=str, skipkeys=True))
         return canonical_json(_finite(plain)).decode("utf-8", "replace")
 
 

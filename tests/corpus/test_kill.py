@@ -222,7 +222,8 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     script = (
         "import sys, os\nfrom corpus.executors import Workers\nfrom tests.corpus.test_kill import Writes\n"
         "if __name__ == '__main__':\n"
-        "    Workers([Writes(sys.argv[1])], tasks=2, workers=2, logging_dir=sys.argv[1], skip_completed=False).run()\n"
+        "    Workers([Writes(sys.argv[1])], tasks=2, workers=2, logging_dir=sys.argv[1],
+        skip_completed=False).run()\n"
     )
     file = tmp_path / "main.py"
     file.write_text(script)

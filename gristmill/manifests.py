@@ -12,7 +12,6 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +30,9 @@ KINDS = {
     "run": ("trainer.manifest", "RunManifest"),
 }
 """Kind -> module and class of its model; imported when such a manifest is loaded."""
+
+SHIPPED = Path(__file__).parents[1] / "manifests"
+"""The manifests that come with the package; they lie beside it, in a clone as in an installation."""
 
 ENVIRONMENT_PREFIX = "GRISTMILL__"
 
@@ -72,8 +74,7 @@ def kind_model(kind: str) -> type[Manifest]:
 
 def shipped() -> list[str]:
     """Names of the manifests that come with the package, such as `demo/web`."""
-    root = Path(str(resources.files("manifests")))
-    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml"))
+    return sorted(path.relative_to(SHIPPED).with_suffix("").as_posix() for path in SHIPPED.rglob("*.yaml"))
 
 
 def find(ref: str, beside: Path | None = None) -> Path:
@@ -81,7 +82,7 @@ def find(ref: str, beside: Path | None = None) -> Path:
     local = (beside / ref) if beside is not None else Path(ref)
     if local.is_file():
         return local
-    packaged = Path(str(resources.files("manifests"))) / (ref if ref.endswith(".yaml") else f"{ref}.yaml")
+    packaged = SHIPPED / (ref if ref.endswith(".yaml") else f"{ref}.yaml")
     if packaged.is_file():
         return packaged
     close = nearest(ref.removesuffix(".yaml"), shipped())

@@ -78,10 +78,10 @@ def _explain(error: BaseException) -> int:
         # The reader of our output has gone (`| head`): not an error, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    elif hasattr(error, "show") and isinstance(getattr(error, "exit_code", None), int):
+    elif hasattr(error, "show") and hasattr(error, "exit_code"):
         # A usage error of the option parser, whose class lives in different modules in versions of typer.
         error.show()
-        code = error.exit_code
+        code = int(error.exit_code)
     else:
         raise error
     return code

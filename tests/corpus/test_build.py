@@ -261,7 +261,8 @@ def test_a_store_is_read_without_our_code(built: Path) -> None:
     count = (
         duckdb.connect()
         .execute(
-            f"""SELECT count(*) FROM '{built}/documents/*.parquet' JOIN '{built}/annotations/gopher@1/*.parquet' USING (id)
+            f"""SELECT count(*) FROM '{built}/documents/*.parquet'
+            JOIN '{built}/annotations/gopher@1/*.parquet' USING (id)
             JOIN '{built}/decisions/strict/*.parquet' USING (id) WHERE keep AND "gopher.words" > 100"""
         )
         .fetchall()
@@ -284,7 +285,7 @@ def test_nothing_in_a_store_tells_of_the_machine(built: Path, inputs: Path) -> N
     for path in built.rglob("*"):
         if path.is_file() and LOGS not in path.parts:
             data = path.read_bytes()
-            for secret in (str(inputs.parent), str(built.parent), os.getcwd(), socket.gethostname()):
+            for secret in (str(inputs.parent), str(built.parent), str(Path.cwd()), socket.gethostname()):
                 if len(secret) > 5:
                     assert secret.encode() not in data, path
 
@@ -361,7 +362,8 @@ def test_rows_with_ids_of_their_own_must_differ(tmp_path: Path) -> None:
         build(wanted(id="id"))
     summary = build(wanted())
     assert summary.documents == 6
-    summary = build(manifest(tmp_path / "t", [], source={"type": "jsonl", "paths": [str(tmp_path / "a.jsonl")], "id": "id"}, annotators=[], dedup=None, policy=None))  # fmt: skip
+    one = {"type": "jsonl", "paths": [str(tmp_path / "a.jsonl")], "id": "id"}
+    summary = build(manifest(tmp_path / "t", [], source=one, annotators=[], dedup=None, policy=None))
     assert (summary.documents, summary.dropped) == (2, {"store:duplicate_id": 1})
 
 

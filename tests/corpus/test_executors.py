@@ -102,9 +102,15 @@ def test_slurm_builds_the_same_store(tmp_path: Path, cluster: Path, monkeypatch:
     assert outcome.kept == 3 * 7 - 3 - 2
     script = (cluster / "script-101.sh").read_text()
     for line in (
-        "#SBATCH --partition=cpu", "#SBATCH --time=1:00:00", "#SBATCH --array=0-1%2", "#SBATCH --mem-per-cpu=3G",
-        "#SBATCH --qos=low", "#SBATCH --account=mill", "#SBATCH --job-name=test", "srun  -l -n 1 launch_pickled_pipeline",
-    ):  # fmt: skip
+        "#SBATCH --partition=cpu",
+        "#SBATCH --time=1:00:00",
+        "#SBATCH --array=0-1%2",
+        "#SBATCH --mem-per-cpu=3G",
+        "#SBATCH --qos=low",
+        "#SBATCH --account=mill",
+        "#SBATCH --job-name=test",
+        "srun  -l -n 1 launch_pickled_pipeline",
+    ):
         assert line in script
     finish = [path for path in cluster.glob("script-*.sh") if "--job-name=test-finish" in path.read_text()]
     dependencies = [path.read_text() for path in cluster.glob("dependency-*")]
@@ -123,7 +129,7 @@ def test_slurm_jobs_are_not_submitted_twice(
     again = build(wanted)
     assert again.submitted == first.submitted
     assert (cluster / "number").read_text() == number
-    with pytest.raises(UserError, match="unfinished|no document store"):
+    with pytest.raises(UserError, match=r"unfinished|no document store"):
         Store.open(tmp_path / "s")
     # The jobs are gone and left nothing: the same command submits them again.
     monkeypatch.setenv("FAKE_MODE", "run")

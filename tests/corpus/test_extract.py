@@ -80,7 +80,8 @@ def test_latex_survives(main_content: bool) -> None:
         + " holds for every case that we have looked at so far, as one can see.</p>"
         for formula in formulas
     )
-    html = f"<html><head><title>On  sums\n&amp; such</title></head><body><article>{paragraphs}</article></body></html>"
+    title = "<title>On  sums\n&amp; such</title>"
+    html = f"<html><head>{title}</head><body><article>{paragraphs}</article></body></html>"
     page = extract(html, Extraction(main_content=main_content))
     assert page.title == "On sums & such"
     for formula in formulas:

@@ -172,5 +172,5 @@ def test_other_file_systems(tmp_path: Path) -> None:
         assert len(list(source.read(task, Ledger(), lambda done: None))) == 60
     with pytest.raises(UserError, match="nothing to read there"):
         find(["memory://nowhere"])
-    with pytest.raises(UserError, match="cannot list|cannot open"):
+    with pytest.raises(UserError, match=r"cannot list|cannot open"):
         find(["nosuchprotocol://x"])

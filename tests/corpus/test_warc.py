@@ -200,7 +200,7 @@ def test_missing_and_ambiguous_paths_are_mistakes(tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
         archive(tmp_path / folder, pages(1))
-    with pytest.raises(UserError, match="2 archives are called 'a.warc.gz'"):
+    with pytest.raises(UserError, match=r"2 archives are called 'a\.warc\.gz'"):
         read(tmp_path)
     assert len(read(f"{tmp_path}/x/*.warc.gz")[0]) == 1
 

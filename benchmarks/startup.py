@@ -46,7 +46,8 @@ def main() -> None:
     medians = {name: round(statistics.median(values), 4) for name, values in times.items()}
     if not options.json:
         for name, values in times.items():
-            print(f"{name:16} median {medians[name]:.3f}  min {min(values):.3f}  max {max(values):.3f}  ({runs} runs)")
+            spread = f"min {min(values):.3f}  max {max(values):.3f}  ({runs} runs)"
+            print(f"{name:16} median {medians[name]:.3f}  {spread}")
     else:
         print(json.dumps({**medians, "runs": runs}))
 

@@ -99,7 +99,7 @@ def _add(file: IO[str]) -> None:
             file.write(message)
             file.flush()
 
-    logger.add(write, level="INFO")
+    logger.add(write, level="DEBUG")
 
 
 @contextlib.contextmanager

@@ -19,10 +19,12 @@ demo: $(VENV)/.demo
 	$(BIN)/gristmill demo
 
 test: $(VENV)/.test lint types imports
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --ignore tests/e2e
+	$(BIN)/python -m pytest -m "not slow and not gpu" tests/e2e  # one process: all of them share one demo
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not gpu" -n 2 --ignore tests/e2e
+	$(BIN)/python -m pytest -m "not gpu" tests/e2e
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -85,6 +85,20 @@ class Store:
         """Identity of what the store says: changes with any document, annotation, decision or ledger row."""
         return content_digest(self.content)
 
+    def selection_digest(self, policy: str | None = None, where: str | None = None) -> str:
+        """Identity of what a selection of documents can depend on, which is all that a mixture may fix.
+
+        Documents, and the decisions of the policy; with a condition, which may name any column, all
+        annotations too. Decisions of another policy, or one more annotation, leave it as it is.
+        """
+        files = file_digests(self.content)
+        kinds = ("documents/", "annotations/") if where else ("documents/",)
+        relevant = {name: digest for name, digest in files.items() if name.startswith(kinds)}
+        if policy is not None:
+            prefix = f"decisions/{policy}/"
+            relevant |= {name: digest for name, digest in files.items() if name.startswith(prefix)}
+        return digest_json([FORMAT, VERSION, self.name, policy, where, relevant])
+
     @cached_property
     def parts(self) -> list[Part]:
         """The parts in order."""

@@ -38,7 +38,9 @@ class Documents:
                 mend="pin the new digest, or restore the store",
             )
         parts = tuple(part.name for part in store.parts)
-        return cls(source.address, store.digest, parts, source.select.policy, source.select.where)
+        select = source.select
+        digest = store.selection_digest(select.policy, select.where)
+        return cls(source.address, digest, parts, select.policy, select.where)
 
     def batches(self, part: str) -> Iterator[tuple[list[str], list[str]]]:
         """(ids, texts) of a part's selected documents, in the store's order, a batch at a time.

@@ -199,7 +199,8 @@ def open_lock(path: str | Path) -> Lock:
         check_digest(f"token store of source '{name}'", folder, source.store_digest, store.digest)
         documents = lock.documents_path(name)
         if (documents / "store.json").is_file():
-            found = Store.open(documents).digest
+            select = source.stated["select"]
+            found = Store.open(documents).selection_digest(select["policy"], select["where"])
             check_digest(f"document store of source '{name}'", documents, source.documents_digest, found)
     return lock
 

@@ -13,8 +13,6 @@ import pytest
 
 from tests.e2e.conftest import STEPS, Demo, gristmill
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def test_counts_reconcile_from_page_to_token(demo: Demo) -> None:
     for name in ("web", "code"):

@@ -15,8 +15,6 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^ *```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def commands(page: Path) -> list[str]:
     """The lines after `$ ` of a page's console blocks, continued lines joined."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from corpus.store import Store
 from gristmill.base.digest import canonical_json
 from gristmill.base.errors import UserError
 from mixtures import counts
@@ -136,3 +137,25 @@ def test_a_lock_of_another_version_or_kind_is_refused(locked):
         read_lock(LOCK)
     with pytest.raises(UserError, match=r"a file, mixture\.lock\.json, not a folder"):
         read_lock("out")
+
+
+def test_only_what_the_selection_depends_on_changes_its_digest():
+    def store(**changed: str) -> Store:
+        files = {"documents": "d", "kept": "k", "other": "o", "lengths": "l", **changed}
+        part = {"part": "part-00000", "files": {"documents": {"sha256": files["documents"]}}}
+        decisions = {name: {"parts": {"part-00000": files[name]}} for name in ("kept", "other")}
+        annotations = {"lengths@1": {"parts": {"part-00000": files["lengths"]}}}
+        content = {"name": "s", "parts": [part], "annotations": annotations, "decisions": decisions}
+        return Store(Path("s"), content)
+
+    selections = ((None, None), ("kept", None), ("kept", "x > 1"))
+    base = [store().selection_digest(*selection) for selection in selections]
+    assert len(set(base)) == 3
+    for changed, expected in (
+        ({"documents": "!"}, [True, True, True]),
+        ({"kept": "!"}, [False, True, True]),
+        ({"lengths": "!"}, [False, False, True]),
+        ({"other": "!"}, [False, False, False]),
+    ):
+        now = [store(**changed).selection_digest(*selection) for selection in selections]
+        assert [one != two for one, two in zip(base, now, strict=True)] == expected

@@ -61,7 +61,7 @@ def decode(data: bytes, declared: str | None = None, html: bool = True) -> tuple
     labels: list[str | None] = [declared]
     if html and (match := _META.search(data[:META_BYTES])):
         labels.append(match[1].decode("ascii"))
-    best: str | None = None
+    stated: list[str] = []
     for label in labels:
         charset = map_encoding_to_html5(label.strip("\"' "), False) if label else None
         if charset is None or (charset.startswith("utf-16") and label is not declared):
@@ -70,15 +70,17 @@ def decode(data: bytes, declared: str | None = None, html: bool = True) -> tuple
         if _SINGLE_BYTE.match(charset) and (utf8 := _strict_utf8(data)) is not None:
             # Any bytes decode as a single-byte charset; UTF-8 with letters beyond ASCII is no accident.
             return _checked(utf8), "utf-8"
-        best = best or charset
         try:
             return _checked(data.decode(charset)), charset
         except (LookupError, UnicodeDecodeError):
-            continue
-    if best is None and (utf8 := _strict_utf8(data)) is not None:
+            stated.append(charset)
+    if (utf8 := _strict_utf8(data)) is not None:
         return _checked(utf8), "utf-8"
-    found = best or detect_encoding(data) or "utf-8"
-    return _checked(_lenient(data, found)), found
+    # Nothing fits all bytes: what fits most of them, the stated before the guessed.
+    guessed = detect_encoding(data) or "utf-8"
+    texts = {charset: _lenient(data, charset) for charset in (*stated, guessed)}
+    charset = min(texts, key=lambda name: texts[name].count("\ufffd"))
+    return _checked(texts[charset]), charset
 
 
 def _lenient(data: bytes, name: str) -> str:

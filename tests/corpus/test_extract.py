@@ -54,6 +54,19 @@ def test_charset_from_the_page(meta: str) -> None:
     assert decode(lying.encode()) == (lying, "utf-8")
 
 
+def test_a_false_header_and_a_stray_byte() -> None:
+    """The header says UTF-8, the page GB 2312, and one byte is neither (pages of Chinese corpora)."""
+    chinese = "水车在河边转动，磨坊主检查每一袋面粉。" * 5
+    data = f'<meta charset="gb2312"><p>{chinese}</p>'.encode("gbk") + b"\xff<p>end</p>"
+    text, charset = decode(data, "utf-8")
+    assert charset == "gbk"
+    assert chinese in text
+    assert decode(data.replace(b"gb2312", b"utf-8"), "utf-8")[0].count(chinese) == 1
+    # One stray byte in UTF-8 leaves it UTF-8.
+    assert decode(GERMAN.encode() + b"\xff", "utf-8")[1] == "utf-8"
+    assert decode(JAPANESE.encode() + b"\xff." * 2, None)[0].startswith(JAPANESE)
+
+
 def test_utf8_cut_within_a_character_is_utf8() -> None:
     text, charset = decode(JAPANESE.encode()[:-1], "windows-1252")
     assert charset == "utf-8"

@@ -22,6 +22,7 @@ from gristmill.base.progress import Progress
 from gristmill.demo.crawl import is_current
 from gristmill.demo.sources import write_sources
 from gristmill.manifests import load_as
+from gristmill.trace import Reading, Tracer
 from mixtures.locking import lock_path, make_lock
 from mixtures.manifest import MixtureManifest
 from mixtures.reader import SequenceReader
@@ -50,6 +51,8 @@ class DemoResult:
     unigram: float = 0.0
     training: TrainSummary | None = None
     completion: Completion | None = None
+    traced: list[Reading] = field(default_factory=list)
+    """What the last step learned from."""
     seconds: dict[str, float] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
 
@@ -110,7 +113,7 @@ def run_demo(folder: Path, progress: Progress) -> DemoResult:
         with steps.step("generate", f'gristmill generate demo/run --prompt "{PROMPT}"'):
             result.completion = complete(find_weights(run.output), PROMPT, max_tokens=60, temperature=0.7)
         with steps.step("trace", f"gristmill trace demo/run --step {result.training.steps}"):
-            pass
+            result.traced = Tracer(run).documents(result.training.steps)
     return result
 
 

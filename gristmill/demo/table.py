@@ -38,6 +38,10 @@ def render(result: DemoResult, console: Console) -> None:
         sample = Text(result.completion.prompt, style="bold")
         sample.append(result.completion.completion.rstrip(), style="not bold italic")
         table.add_row("sample", sample)
+    if result.traced:
+        documents = {reading.document: reading.page for reading in result.traced}
+        table.add_row("last step", f"learned from {len(documents):,} documents, among them")
+        table.add_row("", next((page["url"] for page in documents.values() if page.get("url")), ""))
     for name, path in _paths(result):
         table.add_row(name, path)
     reused = ", ".join(sorted(result.reused))

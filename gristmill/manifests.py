@@ -269,6 +269,8 @@ def _override(tree: Tree, text: str, origin: str) -> None:
         if isinstance(target, list):
             target = target[_index(target, part, name, origin)]
         else:
+            if part not in target:
+                tree.places[tuple(parts[: depth + 1])] = Source(f"{origin} {name}")
             target = target.setdefault(part, {})
         if not isinstance(target, dict | list):
             inner = ".".join(parts[: depth + 1])

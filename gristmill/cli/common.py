@@ -6,14 +6,16 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from gristmill.base.manifest import Manifest
 from gristmill.base.progress import Progress, Silent
 
-M = TypeVar("M", bound=Manifest)
+if TYPE_CHECKING:
+    from gristmill.base.manifest import Manifest  # pydantic: too slow to import for `--help`
+
+M = TypeVar("M", bound="Manifest")
 
 ManifestArgument = Annotated[
     str,

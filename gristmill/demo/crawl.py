@@ -85,5 +85,8 @@ def write_crawl(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    print(write_crawl(Path(sys.argv[1])))
+    target = Path(sys.argv[1])
+    # The pages of `os` and `sys` show these: neither a user's secrets nor chance shall get into the text.
+    os.environ.clear()
+    sys.argv[:] = [""]
+    print(write_crawl(target))

@@ -37,7 +37,7 @@ DOCUMENTED_PACKAGES = (
 SHORTEST_DOCSTRING = 250
 """Characters; objects with less are listed on their index page only."""
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r"(?:\s|&nbsp;)(?:at|handle)(?:\s|&nbsp;)(?:0x)?[0-9a-f]{6,}")
 _FILE_LINK = re.compile(r'<a href="file:[^"]*">[^<]*</a>')
 _FILE_SECTION = re.compile(r"(?:file:)?/(?:[\w.+-]+/)+[\w.+-]+\.py")
 

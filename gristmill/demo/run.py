@@ -123,7 +123,7 @@ def _crawl(result: DemoResult) -> None:
     if is_current(crawl) and sources.is_dir():
         result.reused.add("crawl")
     else:
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
         command = [sys.executable, "-m", "gristmill.demo.crawl", str(crawl)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

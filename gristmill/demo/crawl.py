@@ -88,5 +88,5 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     # The pages of `os` and `sys` show these: neither a user's secrets nor chance shall get into the text.
     os.environ.clear()
-    sys.argv[:] = [""]
+    sys.argv[:] = sys.orig_argv[:] = [""]
     print(write_crawl(target))

@@ -59,6 +59,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[perplexity]' || echo "kenlm needs a C++ compiler: the perplexity tests are skipped"
 	$(LANGUAGE_MODEL)
 	@touch $@ $(VENV)/.demo
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from datatrove.data import Document
 
-from corpus import extract
+from corpus.extraction.charset import NotText, decode
 from corpus.inputs import Input, open_input, walk
 from corpus.ledger import Ledger, describe
 from corpus.manifest import FileRoot, FilesSource
@@ -120,8 +120,8 @@ def _text(data: bytes) -> tuple[str, str]:
     if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Unusable("not_text", "decode", "holds zero bytes")
     try:
-        text, charset = extract.decode(data, _cookie(data), html=False)
-    except extract.NotText as error:
+        text, charset = decode(data, _cookie(data), html=False)
+    except NotText as error:
         raise Unusable("not_text", "decode", str(error)) from None
     if not text.strip():
         raise Unusable("empty_text", "extract")

@@ -17,7 +17,8 @@ from typing import Any
 from datatrove.data import Document
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
-from corpus import extract
+from corpus.extraction.charset import NotText, decode
+from corpus.extraction.engines import build_engine
 from corpus.inputs import Input, find, open_input
 from corpus.ledger import Ledger, describe
 from corpus.manifest import WarcSource
@@ -45,6 +46,7 @@ class Warc:
 
     def __init__(self, options: WarcSource, name: str) -> None:
         self.options, self.name = options, name
+        self.engine = build_engine(options.extract)
 
     def tasks(self) -> list[Task]:
         """One task an archive."""
@@ -147,11 +149,11 @@ class Warc:
             raise Unusable("revisit", "read", record.headers.get("WARC-Refers-To-Target-URI") or "")
         try:
             if record.record_type == WarcRecordType.conversion:
-                text, charset = extract.decode(record.reader.read(), "utf-8", html=False)
+                text, charset = decode(record.reader.read(), "utf-8", html=False)
                 text, extra = text.strip(), present(charset=charset)
             else:
                 text, extra = self._response(record, data)
-        except extract.NotText as error:
+        except NotText as error:
             raise Unusable("not_text", "decode", str(error)) from None
         if not text.strip():
             raise Unusable("empty_text", "extract")
@@ -175,13 +177,13 @@ class Warc:
         if not payload.strip():
             raise Unusable("empty_body", "read", trouble)
         html = media != "text/plain"
-        source, charset = extract.decode(payload, record.http_charset, html)
+        source, charset = decode(payload, record.http_charset, html)
         http = {name: clean(value) for name in KEPT_HEADERS if (value := headers.get(name))}
         extra = present(charset=charset, media_type=clean(media), http=http or None)
         if not html:
             return source.strip(), extra
         try:
-            page = extract.extract(source, options.extract)
+            page = self.engine.extract(source, record.headers.get("WARC-Target-URI"))
         except (ValueError, RuntimeError) as error:
             raise Unusable("broken_html", "extract", describe(error)) from None
         return page.text, extra | present(title=clean(page.title) if page.title else None)

@@ -1,30 +1,14 @@
-"""HTML to text: which charset, which extractor.
-
-The seam is `extract(html, options)`: another engine is another function of that form in `ENGINES`.
-"""
+"""Bytes to text: the charset that is declared, where the bytes agree with it, else the one they look like."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
-from resiliparse.parse.html import HTMLTree
-
-from corpus.manifest import Extraction
 
 META_BYTES = 4096
 """Where a charset declaration is looked for; the standard asks for 1024, pages put it later."""
-MAX_DEPTH = 1000
-"""Deeper nesting makes the search for main content quadratic (20,000 levels: 4 s); browsers stop at 512
-levels."""
-MANY_TAGS = 10_000
-"""Pages with more elements than this (one in a hundred) are measured, not estimated."""
 MAX_GARBAGE = 0.05
 """Share of control and replacement characters above which bytes are no text (resiliparse's `detect_mime`
 uses the same share)."""
@@ -33,14 +17,6 @@ _GARBAGE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 _META = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([a-zA-Z0-9_:.-]{2,40})""", re.IGNORECASE)
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _SINGLE_BYTE = re.compile(r"(windows-|cp|iso-?8859|koi8|macintosh|us-ascii|ascii|latin)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """What a page says."""
-
-    text: str
-    title: str | None = None
 
 
 class NotText(ValueError):
@@ -108,51 +84,3 @@ def _checked(text: str) -> str:
     if len(_GARBAGE.findall(sample)) > MAX_GARBAGE * len(sample):
         raise NotText("control or replacement characters")
     return text
-
-
-def extract(html: str, options: Extraction) -> Extracted:
-    """The text and title of a page, by the engine that the options name."""
-    return ENGINES[options.engine](html, options)
-
-
-def _resiliparse(html: str, options: Extraction) -> Extracted:
-    tree = HTMLTree.parse(html)
-    text = extract_plain_text(
-        tree,
-        main_content=options.main_content and not _too_deep(html, tree),
-        alt_texts=options.alt_texts,
-        links=options.links,
-        list_bullets=options.list_bullets,
-        comments=options.comments,
-    )
-    return Extracted(text.strip(), " ".join((tree.title or "").split()) or None)
-
-
-def _too_deep(html: str, tree: Any) -> bool:
-    """Whether elements are nested deeper than MAX_DEPTH."""
-    # Most pages are cleared by counting tags: elements that nobody closes only make the count too high ...
-    data = np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
-    starts = np.flatnonzero(data[:-1] == ord("<"))
-    after = data[starts + 1]
-    opens = ((after | 0x20) >= ord("a")) & ((after | 0x20) <= ord("z"))
-    steps = opens.astype(np.int32) - (after == ord("/"))
-    level = np.cumsum(steps)
-    # ... and end tags of elements that nobody opened, which make it too low, do no harm in a small page.
-    if int(level.max(initial=0) - level.min(initial=0)) <= MAX_DEPTH and int(opens.sum()) <= MANY_TAGS:
-        return False
-    # The few others are walked down.
-    stack = [(tree.document, 0)]
-    while stack:
-        node, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            return True
-        child = node.first_child
-        while child is not None:
-            if child.first_child is not None:
-                stack.append((child, depth + 1))
-            child = child.next
-    return False
-
-
-ENGINES: dict[str, Callable[[str, Extraction], Extracted]] = {"resiliparse": _resiliparse}
-"""Extractors by the name that manifests use."""

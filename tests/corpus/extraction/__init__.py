@@ -1,0 +1,1 @@
+"""Tests of extraction: charsets, engines, the child process they run in."""

@@ -222,3 +222,45 @@ def check_boolean(condition: Condition, text: str, columns: Mapping[str, pa.Data
         raise UserError(f"cannot use the condition `{text}`: {message}", where=where) from None
     if str(kind) != "BOOLEAN":
         raise UserError(f"the condition `{text}` is {kind}, not true or false", where=where)
+
+
+def thresholds(condition: Condition) -> list[tuple[str, float]]:
+    """Columns and the numbers that a condition compares them with, in the order in which they stand there:
+    `a < 5 OR b NOT BETWEEN 1 AND 2` has (a, 5), (b, 1), (b, 2).
+    """
+    parsed = _parse(f"SELECT {condition.sql}\n", "the condition", "")
+    found: list[tuple[str, float]] = []
+    _compared(parsed["statements"][0]["node"]["select_list"], parsed, found)
+    return found
+
+
+def _compared(node: Any, parsed: Any, found: list[tuple[str, float]]) -> None:
+    if isinstance(node, list):
+        for child in node:
+            _compared(child, parsed, found)
+    if not isinstance(node, dict):
+        return
+    sides = {"COMPARISON": ("left", "right"), "BETWEEN": ("input", "lower", "upper")}.get(
+        node.get("class"), ()
+    )
+    columns = [node[side] for side in sides if node[side]["class"] == "COLUMN_REF"]
+    if len(columns) == 1:
+        for side in sides:
+            value = _number(node[side], parsed) if node[side]["class"] == "CONSTANT" else None
+            if value is not None:
+                found.append((".".join(columns[0]["column_names"]), value))
+    for child in node.values():
+        _compared(child, parsed, found)
+
+
+def _number(constant: Any, parsed: Any) -> float | None:
+    """The value of a numeric constant; the engine itself reads it, so its JSON may look as it likes."""
+    query = json.loads(json.dumps(parsed))
+    query["statements"][0]["node"]["select_list"] = [constant]
+    kind = engine().sql(_spell(query)).types[0]
+    if str(kind) == "BOOLEAN" or not (
+        str(kind).startswith("DECIMAL") or "INT" in str(kind) or kind == "DOUBLE"
+    ):
+        return None
+    row = engine().execute(f"SELECT ({_spell(query).removeprefix('SELECT ')})::DOUBLE").fetchone()
+    return float(row[0]) if row is not None and row[0] is not None else None

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from filters.conditions import parse_condition, thresholds
 from filters.decide import bind
 from filters.registry import known_columns
 from filters.rules import load_ruleset, shipped_rulesets
@@ -215,3 +216,9 @@ def test_rule_files_are_package_data() -> None:
     for file in folder.glob("*.yaml"):
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         assert set(content) <= {"name", "version", "description", "source", "extends", "rules"}
+
+
+def test_the_numbers_that_conditions_compare_with_are_found() -> None:
+    text = "0.5 < a OR b NOT BETWEEN -1e-3 AND 2 OR c = 'x' OR d > a OR e IS NULL OR coalesce(a, 0) > 9"
+    condition = parse_condition(text, list("abcde"), "here")
+    assert thresholds(condition) == [("a", 0.5), ("b", -0.001), ("b", 2.0)]

@@ -71,13 +71,5 @@ class Ledger:
         return pa.table([pa.array(c, f.type) for c, f in zip(columns, LEDGER, strict=True)], schema=LEDGER)
 
 
-def describe(error: BaseException) -> str:
-    """An error in a few words that hold no path and no address of this machine."""
-    text = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
-    if "/" in text or "0x" in text:
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _clean(detail: str) -> str:
     return detail[:500].encode("utf-8", "replace").decode()

@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from datatrove.data import Document
+if TYPE_CHECKING:
+    # The child process that extracts pages imports this module and needs to start fast.
+    from datatrove.data import Document
 
-from corpus.inputs import Input
-from corpus.ledger import Ledger
+    from corpus.inputs import Input
+    from corpus.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any
 from datatrove.data import Document
 
 from corpus.inputs import Input, is_remote, walk
-from corpus.ledger import Ledger, describe
+from corpus.ledger import Ledger
 from corpus.manifest import DatasetSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
-from gristmill.base.errors import UserError, did_you_mean, missing_extra
+from gristmill.base.errors import UserError, describe, did_you_mean, missing_extra
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

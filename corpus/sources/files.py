@@ -14,11 +14,11 @@ from datatrove.data import Document
 
 from corpus.extraction.charset import NotText, decode
 from corpus.inputs import Input, open_input, walk
-from corpus.ledger import Ledger, describe
+from corpus.ledger import Ledger
 from corpus.manifest import FileRoot, FilesSource
 from corpus.sources.base import Meter, Task, Unusable, clean, present
 from gristmill.base.digest import stable_id
-from gristmill.base.errors import UserError
+from gristmill.base.errors import UserError, describe
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|.", re.DOTALL)
 

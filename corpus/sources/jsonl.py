@@ -13,11 +13,12 @@ from typing import Any, cast
 from datatrove.data import Document
 
 from corpus.inputs import find, is_remote, open_input
-from corpus.ledger import Ledger, describe
+from corpus.ledger import Ledger
 from corpus.manifest import JsonlSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
 from corpus.sources.streams import Lost, Member, Piece, Tally, unpack
+from gristmill.base.errors import describe
 
 _PACKINGS = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 _ENDINGS = tuple(kind + packing for kind in (".jsonl", ".ndjson", ".json") for packing in ("", *_PACKINGS))

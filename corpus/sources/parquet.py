@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 from datatrove.data import Document
 
 from corpus.inputs import Input, find, open_input
-from corpus.ledger import Ledger, describe
+from corpus.ledger import Ledger
 from corpus.manifest import ParquetSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
-from gristmill.base.errors import UserError, did_you_mean
+from gristmill.base.errors import UserError, describe, did_you_mean
 
 _BATCH_ROWS = 512
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from fastwarc.stream_io import Lz4Reader, ZstdReader
 
-from corpus.ledger import describe
+from gristmill.base.errors import describe
 
 CHUNK = 1 << 20
 SMALL_CHUNK = 4096

@@ -20,7 +20,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 from corpus.extraction.charset import NotText, decode
 from corpus.extraction.engines import build_engine
 from corpus.inputs import Input, find, open_input
-from corpus.ledger import Ledger, describe
+from corpus.ledger import Ledger
 from corpus.manifest import WarcSource
 from corpus.sources import arc
 from corpus.sources.base import Meter, Task, Unusable, clean, present
@@ -28,7 +28,7 @@ from corpus.sources.framing import Fault, Framed, frame
 from corpus.sources.streams import Lost, Piece, Tally, unpack
 from corpus.sources.window import Window
 from gristmill.base.digest import stable_id
-from gristmill.base.errors import UserError
+from gristmill.base.errors import UserError, describe
 
 KEPT_HEADERS = ("content-language", "last-modified", "x-robots-tag", "tdm-reservation", "tdm-policy")
 """HTTP headers that later decisions may want (opt-outs, dates), kept in `metadata.http`."""

@@ -40,6 +40,14 @@ def missing_extra(package: str, extra: str, purpose: str) -> UserError:
     )
 
 
+def describe(error: BaseException) -> str:
+    """An error in a few words that hold no path and no address of this machine."""
+    text = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
+    if "/" in text or "0x" in text:
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The valid name closest to a mistyped one, or None when nothing is close."""
     matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)

@@ -77,6 +77,17 @@ class TextView:
         return segmentation.words(self.code_points, self.classes)
 
     @cached_property
+    def tokens(self) -> Spans:
+        """The pieces of `str.split`: what white space separates."""
+        return segmentation.runs((self.classes & characters.SPACE) == 0)
+
+    @cached_property
+    def lowered(self) -> str:
+        """`str.lower` that keeps every character in its place: of the two that İ becomes only the dot stays."""
+        lowered = self.text.lower()
+        return lowered if len(lowered) == len(self.text) else self.text.replace("İ", "\u0307").lower()
+
+    @cached_property
     def sentences(self) -> Spans:
         """Sentences, trimmed, never across a line end: see `filters.segmentation.sentences`."""
         return segmentation.sentences(self.code_points, self.classes, self.visible)

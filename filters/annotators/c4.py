@@ -18,7 +18,6 @@ import pyarrow as pa
 from filters.annotators.per_text import PerText
 from filters.base import Spans, TextView
 from filters.characters import among, ascii_marks
-from filters.segmentation import runs
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 """tensorflow_datasets/text/c4_utils.py: Wikipedia's citation marks, taken out of a line before it is judged.
@@ -67,13 +66,13 @@ class C4(PerText):
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
         lines = view.trimmed(view.lines)
-        words = _words(view)
+        words = view.tokens
         long_word = _holds(lines, words.starts[words.lengths > MAX_WORD_LENGTH])
         words_per_line = np.diff(np.searchsorted(words.starts, np.append(lines.starts, len(view))))
         view, lines = _without_citations(view, lines)
         left = ~long_word
         counts = [len(lines), int(np.count_nonzero(long_word))]
-        lowered = _lower(view.text)
+        lowered = view.lowered
         for fails in (
             ~_punctuated(view.code_points, lines),
             words_per_line < MIN_WORDS,
@@ -93,13 +92,6 @@ class C4(PerText):
         return (*counts, bool(lorem.any()), bool(curly.any()), int(inside.sum()))
 
 
-def _words(view: TextView) -> Spans:
-    """Runs of visible characters, as `str.split` cuts them."""
-    seen = np.zeros(len(view), np.bool_)
-    seen[view.visible] = True
-    return runs(seen)
-
-
 def _holds(lines: Spans, at: npt.NDArray[np.int64]) -> Bits:
     """Which lines hold at least one of the places."""
     found = np.zeros(len(lines), np.bool_)
@@ -117,13 +109,6 @@ def _find(text: str, phrase: str) -> npt.NDArray[np.int64]:
         places.append(at)
         at = text.find(phrase, at + 1)
     return np.array(places, np.int64)
-
-
-def _lower(text: str) -> str:
-    """`str.lower` that keeps every character in its place: only İ becomes two, and no phrase here contains
-    it."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.replace("İ", "\u0307").lower()
 
 
 def _punctuated(code_points: npt.NDArray[np.uint32], lines: Spans) -> Bits:

@@ -139,6 +139,12 @@ class Store:
             names.append(f"decisions/{policy}")
         return [self.path / name / f"{part}.parquet" for name in names]
 
+    def decisions(self, policy: str) -> Mapping[str, Any]:
+        """What `store.json` says of a policy's decisions. Raises UserError for an unknown policy."""
+        self._known(policy)
+        entry: Mapping[str, Any] = self.content["decisions"][policy]
+        return entry
+
     def _known(self, policy: str) -> None:
         if policy not in self.content["decisions"]:
             mend = did_you_mean(policy, self.policies) if self.policies else "run `gristmill corpus decide`"
@@ -232,10 +238,11 @@ class Store:
         if policy is not None:
             self._known(policy)
             names.append(f"decisions/{policy}")
-        first, *others = (f"{self._scan(name)} AS t{number}" for number, name in enumerate(names))
+        first, *others = (f"{self.scan(name)} AS t{number}" for number, name in enumerate(names))
         return database, first + "".join(f" JOIN {other} USING (id)" for other in others)
 
-    def _scan(self, name: str) -> str:
+    def scan(self, name: str) -> str:
+        """The SQL that reads `documents`, `annotations/…` or `decisions/…` with DuckDB; needs a part."""
         files = [str(self.path / name / f"{part.name}.parquet") for part in self.parts]
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
         return f"read_parquet([{listed}], hive_partitioning = false)"

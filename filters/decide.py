@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -69,6 +71,22 @@ class BoundRules:
             raise self._blame(cursor, error) from None
         reason = found.column("reason")
         return pa.table([ids, pc.is_null(reason), reason, found.column("tier")], schema=DECISION_SCHEMA)
+
+    def matches(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """Which rules match which rows, each by itself: bool[rules, rows]; a null is no match."""
+        found = np.zeros((len(self.conditions), table.num_rows), np.bool_)
+        if not found.size:
+            return found
+        cursor = engine()
+        cursor.register("batch", table.select(self.columns) if self.columns else table.select(["id"]))
+        wanted = ", ".join(f"coalesce({condition.sql}, false)" for condition in self.conditions)
+        try:
+            columns = cursor.sql(f"SELECT {wanted} FROM batch").to_arrow_table().columns
+        except duckdb.Error as error:
+            raise self._blame(cursor, error) from None
+        for row, column in zip(found, columns, strict=True):
+            row[:] = column.to_numpy()
+        return found
 
     def _blame(self, cursor: duckdb.DuckDBPyConnection, error: duckdb.Error) -> Exception:
         """The rule whose condition fails on this batch, as a user's error."""

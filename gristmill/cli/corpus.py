@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,20 +76,43 @@ def decide_command(
 
 @app.command("report")
 def report_command(
-    manifest: ManifestArgument, overrides: SetOption = None, as_json: JsonOption = False
+    manifest: ManifestArgument,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Where to write the page; OUTPUT/report.html by default."),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="POLICY", help="Show how another policy decides.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, help="Documents to show of each kind for each rule.")
+    ] = 3,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say what became of every record: in, unusable, dropped by reason, kept; languages and bytes."""
+    """Say what became of every record, and write it as one HTML page: the funnel, what each rule drops,
+    scores with their thresholds, languages, tiers, sampled documents, the difference to another policy.
+    """
     corpus = _load(manifest, overrides)
-    from corpus.report import render, report
+    from corpus.report.counts import render, report
+    from corpus.report.page import page
     from corpus.store import Store
+    from filters.rules import load_ruleset
+    from gristmill.base.atomic import atomic_write
 
-    counts = report(Store.open(corpus.output), corpus.policy.name if corpus.policy else None)
+    store = Store.open(corpus.output)
+    policy = corpus.policy.name if corpus.policy else None
+    rules = load_ruleset(corpus.policy.rules, "policy.rules") if corpus.policy else None
+    counts = report(store, policy)
+    target = html or store.path / "report.html"
+    atomic_write(target, page(store, policy, rules, against, samples).encode())
 
     def human() -> None:
         console().print(render(counts))
         _print_incomplete(counts["incomplete"])
+        console().print(f"page: {target}", markup=False)
 
-    emit(counts, as_json, human)
+    emit({**counts, "html": str(target)}, as_json, human)
 
 
 @app.command("inspect")

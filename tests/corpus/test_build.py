@@ -19,7 +19,7 @@ from corpus.executors import LOGS
 from corpus.inspect import inspect
 from corpus.manifest import CorpusManifest
 from corpus.parts import WORK
-from corpus.report import render, report
+from corpus.report.counts import render, report
 from corpus.schema import DOCUMENTS
 from corpus.store import Store
 from filters.rules import load_ruleset
@@ -103,10 +103,10 @@ def test_a_changed_manifest_is_refused_and_named(tmp_path: Path, inputs: Path) -
     source = {"type": "warc", "paths": [str(inputs)], "extract": {"main_content": False}}
     with pytest.raises(UserError, match=r"changed: source\)"):
         build(manifest(tmp_path / "s", [inputs], source=source))
-    with pytest.raises(UserError, match=r"changed: annotators\).*--rebuild"):
-        build(manifest(tmp_path / "s", [inputs], annotators=["gopher", "stats"]))
+    with pytest.raises(UserError, match=r"changed: early_drop\).*--rebuild"):
+        build(manifest(tmp_path / "s", [inputs], early_drop=[{"drop": "url IS NULL", "reason": "no_url"}]))
     assert contents(tmp_path / "s") == before
-    build(manifest(tmp_path / "s", [inputs], annotators=["stats"], policy=None), rebuild=True)
+    build(manifest(tmp_path / "s", [inputs], source=source, annotators=["stats"], policy=None), rebuild=True)
     assert Store.open(tmp_path / "s").annotations == ["exact@1", "exact_hash@1", "stats@1"]
     assert not (tmp_path / "s" / "decisions" / "strict").exists()
 

@@ -36,8 +36,7 @@ def report(store: Store, policy: str | None = None) -> dict[str, Any]:
     unusable = lost.total() - early
     entry = None
     if policy is not None:
-        store.files(parts[0]["part"] if parts else "part-00000", policy)  # refuses an unknown policy
-        entry = store.content["decisions"][policy]
+        entry = store.decisions(policy)
     languages = _languages(store, policy)
     return {
         "name": store.name,

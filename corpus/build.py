@@ -8,11 +8,10 @@ decisions and
 the store's bytes are the same however often it was, and whatever the number of workers.
 
 What a finished store was made of is compared with the manifest first: nothing to do, only decisions or
-duplicates to
-make again, or a refusal that says what changed. Inputs count as unchanged when their names, sizes and
-modification
-times (or what a server says of the version) are; where a local file was merely touched, its bytes are
-compared.
+duplicates to make again, annotators to add or remove (`corpus.annotate`: the documents stay as they are, and
+the inputs are not read), or a refusal that says what changed. Inputs count as unchanged when their names,
+sizes and modification times (or what a server says of the version) are; where a local file was merely
+touched, its bytes are compared.
 
 Under Slurm the command submits a job array over the parts and a dependent job that finishes the store, and
 returns at
@@ -25,8 +24,9 @@ import contextlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,14 @@ from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
 from corpus import decide, executors
+from corpus.annotate import Annotate, missing_annotators, settle
 from corpus.inputs import content_digest, stamps_digest
 from corpus.ledger import Ledger
 from corpus.lock import lock
 from corpus.manifest import CorpusManifest, LocalExecutor, RayExecutor, SlurmExecutor
-from corpus.parts import WORK, StoreWriter, annotation_folder, is_whole, marker_path, part_name, read_marker
+from corpus.parts import WORK, StoreWriter, annotation_folder, find_file, marker_path, part_name, read_marker
 from corpus.plan import Plan, make_plan
+from corpus.sources.base import Task
 from corpus.steps import SourceStep, StoredTasks, early_drop_step
 from corpus.store import FORMAT, STORE_JSON, VERSION, Store, try_open, write_store
 from corpus.watch import Watch
@@ -52,6 +54,8 @@ from gristmill.base.progress import Progress, Silent
 
 STAMPS = "inputs.json"
 """Among the logs: modification times of the inputs, which the store itself may not hold."""
+PARTS, ANNOTATIONS = "parts", "annotations"
+"""Stages of a build: making parts, and annotating the documents of parts that are there."""
 JOBS = "jobs.json"
 """Among the logs: ids of the cluster's jobs."""
 
@@ -117,25 +121,31 @@ def build(
                     mend="--rebuild builds it again, or give another `output`",
                 )
             again = retry and bool(store.content["incomplete"])
+            annotated = _annotated(plan, store)
             exact, decisions = _up_to_date(plan, store)
-            if not changed and not again and decisions:
+            if not changed and not again and annotated and decisions:
                 return _summary(manifest, store, reused=True)
-            if not changed and not again and exact:
+            if not changed and not again and annotated and exact:
                 content = {**store.content, "decisions": dict(store.content["decisions"])}
                 return _conclude(plan, path, content, progress, reused_parts=len(store.parts))
-            _reopen(plan, store, keep=not changed, retry=again)
         submitted = _jobs(path)
         if executors.at_work(submitted):
             return _at_work(plan, submitted)
-        reused = _prepare(plan)
-        pending = [n for n in range(len(plan.tasks)) if n not in reused]
+        if store is not None:
+            _reopen(plan, store, keep=not changed, retry=again)
+        markers = _prepare(plan)
+        pending = [number for number in range(len(plan.tasks)) if number not in markers]
         if pending:
-            submitted = _run(plan, pending, progress)
+            # Documents will be written: from here on there is no finished store.
+            (path / STORE_JSON).unlink(missing_ok=True)
+        missing = missing_annotators(path, markers, plan.digests)
+        if pending or missing:
+            submitted = _run(plan, pending, missing, progress)
             if submitted:
                 atomic_write(path / executors.LOGS / JOBS, canonical_json(submitted))
                 return _at_work(plan, submitted)
-            _check_done(plan, pending)
-        return _finish(plan, progress, reused_parts=len(reused))
+            _check_done(plan, [*pending, *missing])
+        return _finish(plan, progress, reused_parts=len(markers))
 
 
 def _changes(plan: Plan, store: Store) -> list[str]:
@@ -166,6 +176,15 @@ def _same_inputs(plan: Plan, store: Store) -> bool:
     return True
 
 
+def _annotated(plan: Plan, store: Store) -> bool:
+    """Whether the store has the annotations of the manifest's annotators and no others."""
+    entries = store.content["annotations"]
+    digests = {
+        f"annotations/{name}": entry.get("digest") for name, entry in entries.items() if name != decide.EXACT
+    }
+    return digests == dict(plan.digests)
+
+
 def _up_to_date(plan: Plan, store: Store) -> tuple[bool, bool]:
     """Whether duplicates, and then decisions, are as the manifest wants them."""
     content = store.content
@@ -182,46 +201,54 @@ def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
 
 
 def _reopen(plan: Plan, store: Store, keep: bool, retry: bool) -> None:
-    """Make a finished store unfinished again. With `keep` its parts stay, with `retry` but for incomplete
-    ones."""
-    path = store.path
+    """Make ready to build again into a finished store.
+
+    With `keep` its parts stay, with `retry` but for incomplete ones; it stays finished until something in it
+    has to change. Markers of annotations that an interrupted build has already added are kept.
+    """
+    path, content = store.path, store.content
     if not keep:
         (path / STORE_JSON).unlink()
         for name in ("documents", "annotations", "decisions", "ledger", WORK):
             shutil.rmtree(path / name, ignore_errors=True)
         return
-    for number, part in enumerate(store.content["parts"]):
-        if not (retry and part["incomplete"]):
-            marker = {**part, "key": plan.key(number), "stamps": stamps_digest(plan.tasks[number].inputs)}
+    annotators = {
+        f"annotations/{name}": entry["digest"]
+        for name, entry in content["annotations"].items()
+        if "digest" in entry
+    }
+    for number, part in enumerate(content["parts"]):
+        marker = read_marker(path, part["part"])
+        key = plan.key(number)
+        if retry and part["incomplete"]:
+            marker_path(path, part["part"]).unlink(missing_ok=True)
+        elif (
+            marker is None
+            or marker["key"] != key
+            or marker["files"]["documents"] != part["files"]["documents"]
+        ):
+            stamps = stamps_digest(plan.tasks[number].inputs)
+            marker = {**part, "key": key, "stamps": stamps, "annotators": annotators}
             atomic_write(marker_path(path, part["part"]), canonical_json(marker))
-    (path / STORE_JSON).unlink()
 
 
-def _prepare(plan: Plan) -> set[int]:
-    """Clear what a killed build left, write the tasks; returns the numbers of the parts that are done."""
+def _prepare(plan: Plan) -> dict[int, dict[str, Any]]:
+    """Clear what a killed build left; returns the markers of the parts whose documents are there."""
     path = Path(plan.manifest.output)
-    slurm = isinstance(plan.manifest.executor, SlurmExecutor)
-    if not slurm:
+    if not isinstance(plan.manifest.executor, SlurmExecutor):
         # Jobs of a cluster may still be at work; here the lock says that nobody is.
         _sweep(path)
     shutil.rmtree(path / WORK / "progress", ignore_errors=True)
-    done = set()
+    done = {}
     for number in range(len(plan.tasks)):
         marker = read_marker(path, part_name(number))
         if marker is None:
             continue
-        if marker["key"] == plan.key(number) and is_whole(path, marker):
-            done.add(number)
+        whole = (find_file(path, marker, name) is not None for name in ("documents", "ledger"))
+        if marker["key"] == plan.key(number) and all(whole):
+            done[number] = marker
         else:
             marker_path(path, part_name(number)).unlink(missing_ok=True)
-    measured = {annotation_folder(annotator) for annotator in plan.annotators}
-    for folder in (path / "annotations").glob("*"):
-        if f"annotations/{folder.name}" not in measured:
-            shutil.rmtree(folder, ignore_errors=True)
-    expected = {part_name(number) for number in range(len(plan.tasks))}
-    for file in path.glob("*/**/part-*.parquet"):
-        if file.stem not in expected:
-            file.unlink()
     return done
 
 
@@ -243,32 +270,71 @@ def pipeline(plan: Plan, pending: Sequence[int], tasks: StoredTasks) -> list[Pip
     if plan.early is not None:
         steps.append(early_drop_step(plan.early, plan.columns, ledger))
     keys = {number: plan.key(number) for number in pending}
-    steps.append(StoreWriter(path, plan.annotators, ledger, parts=pending, tasks=tasks, keys=keys))
+    steps.append(
+        StoreWriter(
+            path, plan.annotators, ledger, parts=pending, tasks=tasks, keys=keys, digests=plan.digests
+        )
+    )
     return steps
 
 
-def _run(plan: Plan, pending: Sequence[int], progress: Progress) -> list[str]:
-    """Make parts under the manifest's executor; returns the ids of jobs that will do it later."""
+def _run(
+    plan: Plan, pending: Sequence[int], missing: Mapping[int, Sequence[str]], progress: Progress
+) -> list[str]:
+    """Make parts, and annotations of stored ones, under the manifest's executor.
+
+    Returns the ids of jobs that will do it later.
+    """
     manifest = plan.manifest
     path = Path(manifest.output)
     logs = (path / executors.LOGS).absolute()
-    steps = pipeline(plan, pending, StoredTasks.store(path / WORK / "tasks", plan.tasks, pending))
-    count = len(pending)
+    stages = []
+    if pending:
+        steps = pipeline(plan, pending, StoredTasks.store(path / WORK / "tasks", plan.tasks, pending))
+        stages.append(executors.Stage(PARTS, steps, len(pending)))
+    if missing:
+        step = Annotate(path, plan.annotators, plan.digests, missing, path / WORK / "progress")
+        stages.append(executors.Stage(ANNOTATIONS, [step], len(missing)))
     with executors.main_log(logs):
         match manifest.executor:
             case SlurmExecutor() as options:
-                finish = [FinishStep(manifest)]
-                last = executors.slurm(options, manifest, steps, tasks=count, logs=logs, finish=finish)
-                first = last.depends
-                last.run()
-                return [str(first.job_id), str(last.job_id)]
-            case RayExecutor() as options:
-                executor: Any = executors.ray(options, steps, count, logs)
-            case LocalExecutor() as options:
-                executor = executors.local(options, steps, count, logs)
-        with Watch(path, plan.tasks, pending, unit=plan.source.unit, progress=progress):
-            executor.run()
+                jobs = executors.slurm(options, manifest, stages, logs=logs, finish=[FinishStep(manifest)])
+                jobs[-1].run()
+                return [str(job.job_id) for job in jobs]
+            case RayExecutor() as ray_options:
+                make: Any = partial(executors.ray, ray_options)
+            case LocalExecutor() as local_options:
+                make = partial(executors.local, local_options)
+        for stage in stages:
+            with _watch(plan, stage, pending, missing, progress):
+                make(stage, logs).run()
     return []
+
+
+def _watch(
+    plan: Plan,
+    stage: executors.Stage,
+    pending: Sequence[int],
+    missing: Mapping[int, Sequence[str]],
+    progress: Progress,
+) -> Watch:
+    """What shows how far a stage is."""
+    path = Path(plan.manifest.output)
+    if stage.name == PARTS:
+        return Watch(path, plan.tasks, pending, unit=plan.source.unit, progress=progress)
+    markers = {number: read_marker(path, part_name(number)) or {} for number in missing}
+    tasks = {number: Task((), None, marker.get("rows")) for number, marker in markers.items()}
+
+    def finished(number: int) -> bool:
+        marker = read_marker(path, part_name(number))
+        return marker is not None and _has(marker, plan, missing[number])
+
+    return Watch(path, tasks, list(missing), unit="rows", progress=progress, name="annotate", done=finished)
+
+
+def _has(marker: Mapping[str, Any], plan: Plan, folders: Iterable[str]) -> bool:
+    """Whether a part has these annotations as the plan wants them."""
+    return all(marker["annotators"].get(name) == plan.digests[name] for name in folders)
 
 
 class FinishStep(PipelineStep):
@@ -295,8 +361,13 @@ class FinishStep(PipelineStep):
 
 
 def _check_done(plan: Plan, numbers: Sequence[int]) -> None:
+    """Raises UserError unless these parts have their documents and all annotations."""
     path = Path(plan.manifest.output)
-    missing = [part_name(n) for n in numbers if not marker_path(path, part_name(n)).is_file()]
+    missing = []
+    for number in numbers:
+        marker = read_marker(path, part_name(number))
+        if marker is None or not _has(marker, plan, plan.digests):
+            missing.append(part_name(number))
     if missing:
         raise UserError(
             f"{len(missing)} of {len(plan.tasks)} parts could not be made, {missing[0]} first",
@@ -308,12 +379,17 @@ def _check_done(plan: Plan, numbers: Sequence[int]) -> None:
 def _finish(plan: Plan, progress: Progress, reused_parts: int) -> BuildSummary:
     """All parts are there: gather them into the store's contents, then conclude."""
     path = Path(plan.manifest.output)
+    (path / STORE_JSON).unlink(missing_ok=True)
+    settle(path, list(plan.digests), [part_name(number) for number in range(len(plan.tasks))])
+    files = {"documents", "ledger", *plan.digests}
     parts, stamps = [], {}
     for number, listing in enumerate(plan.listing()):
         marker = read_marker(path, part_name(number))
         assert marker is not None
         stamps[marker["part"]] = marker.pop("stamps")
         marker.pop("key")
+        marker.pop("annotators")
+        marker["files"] = {name: facts for name, facts in marker["files"].items() if name in files}
         marker["inputs"]["listing"] = listing
         parts.append(marker)
     _unique_ids(plan, parts)
@@ -326,7 +402,10 @@ def _finish(plan: Plan, progress: Progress, reused_parts: int) -> BuildSummary:
         "manifest": digest_json([plan.stage, plan.listing()]),
         "parts": parts,
         "annotations": {
-            f"{a.name}@{a.version}": {"columns": {name: str(kind) for name, kind in a.columns.items()}}
+            f"{a.name}@{a.version}": {
+                "columns": {name: str(kind) for name, kind in a.columns.items()},
+                "digest": plan.digests[annotation_folder(a)],
+            }
             for a in plan.annotators
         },
         "decisions": {},

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -158,30 +159,44 @@ class FolderStep(PipelineStep):
             yield from data
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A datatrove pipeline whose ranks are independent of each other."""
+
+    name: str
+    """Folder of its logs."""
+    steps: Sequence[PipelineStep]
+    tasks: int
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def local(
-    options: LocalExecutor, steps: Sequence[PipelineStep], tasks: int, logs: Path
-) -> LocalPipelineExecutor:
+def local(options: LocalExecutor, stage: Stage, logs: Path) -> LocalPipelineExecutor:
     """Worker processes here. Which tasks are done is ours to know: datatrove is told to run all it is
     given."""
-    workers = min(options.workers or cores(), tasks)
-    return Workers(list(steps), tasks=tasks, workers=workers, logging_dir=str(logs), skip_completed=False)
+    workers = min(options.workers or cores(), stage.tasks)
+    return Workers(
+        list(stage.steps),
+        tasks=stage.tasks,
+        workers=workers,
+        logging_dir=str(logs / stage.name),
+        skip_completed=False,
+    )
 
 
 def slurm(
     options: SlurmExecutor,
     manifest: CorpusManifest,
-    steps: Sequence[PipelineStep],
+    stages: Sequence[Stage],
     *,
-    tasks: int,
     logs: Path,
     finish: Sequence[PipelineStep],
-) -> Any:
-    """A job array over the parts and, depending on it, the job that finishes the store: run the returned one.
+) -> list[Any]:
+    """A job array for each stage, each after the one before, then the job that finishes the store: run the
+    last one, which submits all.
 
     Raises UserError where `sbatch` or `dill`, which hands the steps to the jobs, is not installed.
     """
@@ -209,26 +224,34 @@ def slurm(
         "skip_completed": False,
     }
     name = options.job_name or manifest.name
-    parts = SlurmPipelineExecutor(
-        [FolderStep(Path.cwd()), *steps],
-        tasks=tasks,
-        workers=options.workers,
-        cpus_per_task=options.cpus_per_task,
-        tasks_per_job=options.tasks_per_job,
-        max_array_size=options.max_array_size,
-        job_name=name,
-        logging_dir=str(logs / "parts"),
-        **common,
+    jobs: list[Any] = []
+    for stage in stages:
+        jobs.append(
+            SlurmPipelineExecutor(
+                [FolderStep(Path.cwd()), *stage.steps],
+                tasks=stage.tasks,
+                workers=options.workers,
+                cpus_per_task=options.cpus_per_task,
+                tasks_per_job=options.tasks_per_job,
+                max_array_size=options.max_array_size,
+                job_name=name,
+                logging_dir=str(logs / stage.name),
+                depends=jobs[-1] if jobs else None,
+                **common,
+            )
+        )
+    jobs.append(
+        SlurmPipelineExecutor(
+            [FolderStep(Path.cwd()), *finish],
+            tasks=1,
+            cpus_per_task=options.cpus_per_task,
+            job_name=f"{name}-finish",
+            logging_dir=str(logs / "finish"),
+            depends=jobs[-1],
+            **common,
+        )
     )
-    return SlurmPipelineExecutor(
-        [FolderStep(Path.cwd()), *finish],
-        tasks=1,
-        cpus_per_task=options.cpus_per_task,
-        job_name=f"{name}-finish",
-        logging_dir=str(logs / "finish"),
-        depends=parts,
-        **common,
-    )
+    return jobs
 
 
 def at_work(jobs: Sequence[str]) -> bool:
@@ -241,7 +264,7 @@ def at_work(jobs: Sequence[str]) -> bool:
     return found.returncode == 0 and bool(found.stdout.strip())
 
 
-def ray(options: RayExecutor, steps: Sequence[PipelineStep], tasks: int, logs: Path) -> Any:
+def ray(options: RayExecutor, stage: Stage, logs: Path) -> Any:
     """Ray tasks. Starts or joins a Ray cluster. Raises UserError where `ray` is not installed."""
     if importlib.util.find_spec("ray") is None:
         raise missing_extra("ray", "ray", "the Ray executor")
@@ -251,13 +274,13 @@ def ray(options: RayExecutor, steps: Sequence[PipelineStep], tasks: int, logs: P
     if not engine.is_initialized():
         engine.init(address=options.address, log_to_driver=False, include_dashboard=False)
     return RayPipelineExecutor(
-        [FolderStep(Path.cwd()), *steps],
-        tasks=tasks,
+        [FolderStep(Path.cwd()), *stage.steps],
+        tasks=stage.tasks,
         workers=options.workers,
         cpus_per_task=options.cpus_per_task,
         mem_per_cpu_gb=options.mem_per_cpu_gb,
         tasks_per_job=options.tasks_per_job,
         time=options.time,
-        logging_dir=str(logs),
+        logging_dir=str(logs / stage.name),
         skip_completed=False,
     )

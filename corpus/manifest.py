@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from gristmill.base.manifest import Manifest, Model
 
@@ -158,8 +158,13 @@ Source = Annotated[
 class AnnotatorChoice(Model):
     """An annotator with its options."""
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
     name: str
     """Name of the annotator, for instance `gopher`."""
+    label: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9_]*$")
+    """Another name for its folder and columns, so that it can run several times with different options:
+    `{name: language, as: glot, …}` writes `glot.top`, `{name: quality, as: edu, …}` writes `quality.edu`."""
     options: dict[str, Any] = {}
     """Its options."""
 
@@ -267,10 +272,11 @@ class CorpusManifest(Manifest):
     @field_validator("annotators")
     @classmethod
     def _once(cls, chosen: tuple[str | AnnotatorChoice, ...]) -> tuple[str | AnnotatorChoice, ...]:
-        names = [item if isinstance(item, str) else item.name for item in chosen]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"annotator '{name}' is listed twice")
+        names = [(item, None) if isinstance(item, str) else (item.name, item.label) for item in chosen]
+        for name, label in names:
+            if names.count((name, label)) > 1:
+                shown = f"'{name}'" if label is None else f"'{name}' as '{label}'"
+                raise ValueError(f"annotator {shown} is listed twice; `as:` gives it another name")
         return chosen
 
     @model_validator(mode="after")
@@ -283,6 +289,7 @@ class CorpusManifest(Manifest):
     def choices(self) -> tuple[AnnotatorChoice, ...]:
         """The annotators with their options, and `exact_hash` if deduplication needs it."""
         chosen = [AnnotatorChoice(name=a) if isinstance(a, str) else a for a in self.annotators]
-        if self.dedup == "exact" and all(choice.name != "exact_hash" for choice in chosen):
+        known = {(choice.name, choice.label) for choice in chosen}
+        if self.dedup == "exact" and ("exact_hash", None) not in known:
             chosen.append(AnnotatorChoice(name="exact_hash"))
         return tuple(chosen)

@@ -38,6 +38,8 @@ from gristmill.base.digest import canonical_json, sha256_file
 
 WORK = ".build"
 """Folder inside an unfinished store: tasks, markers, progress. Gone when the store is finished."""
+STAGED = f"{WORK}/staged"
+"""Annotations that were made later than their documents, until all parts have them."""
 NOT_METADATA = frozenset({"tier"})
 """What a rule filter leaves in `Document.metadata`; decisions are stored apart."""
 
@@ -83,7 +85,8 @@ class StoreWriter(PipelineStep):
         ledger: what the steps before have left out; written beside the documents.
         parts: number of the part that each rank writes; the rank itself by default.
         tasks: the tasks of the parts, for the marker's account of the inputs.
-        key: what a marker must carry to count as done, by part.
+        keys: what the documents of a part depend on, by part, for its marker.
+        digests: what the annotators' values depend on, by folder, for the marker.
     """
 
     type = "💾 - STORE"
@@ -98,12 +101,14 @@ class StoreWriter(PipelineStep):
         parts: Sequence[int] | None = None,
         tasks: Sequence[Task] | None = None,
         keys: Mapping[int, str] | None = None,
+        digests: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.schemas = {annotation_folder(a): annotation_schema(dict(a.columns)) for a in annotators}
         self.ledger = ledger if ledger is not None else Ledger()
         self.parts, self.tasks, self.keys = parts, tasks, keys
+        self.digests = dict(digests or {})
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
         """Write the documents, hand them on, and mark the part as done when they end."""
@@ -180,6 +185,7 @@ class StoreWriter(PipelineStep):
             "reasons": ledger.reasons(),
             "incomplete": [[lost.input, lost.reason, lost.detail] for lost in ledger.incomplete],
             "files": {name: file_facts(self.folder / name / f"{part}.parquet") for name in names},
+            "annotators": self.digests,
         }
         if self.tasks is not None:
             inputs = self.tasks[number].inputs
@@ -191,6 +197,40 @@ class StoreWriter(PipelineStep):
             }
             marker["stamps"] = stamps_digest(inputs)
         atomic_write(marker_path(self.folder, part), canonical_json(marker))
+
+
+def canonical(document: Document) -> None:
+    """Bring a document into the form in which a store gives it back.
+
+    What annotators see is then the same while a store is built and when it is read again later.
+    """
+    document.text = clean(document.text)
+    columns = {name: document.metadata[name] for name in FIELDS if document.metadata.get(name) is not None}
+    rest = {
+        name: value
+        for name, value in document.metadata.items()
+        if name not in FIELDS and name not in NOT_METADATA
+    }
+    document.metadata = columns | (rest if _is_plain(rest) else json.loads(dump(rest)))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON gives a value back as it is."""
+    if isinstance(value, dict):
+        return all(type(name) is str and _is_plain(item) for name, item in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if type(value) is str:
+        return clean(value) is value
+    return value is None or type(value) in (bool, int)
+
+
+def restore(row: Mapping[str, Any]) -> Document:
+    """A document of a store as its source gave it: the inverse of what `StoreWriter` does to a canonical
+    one."""
+    columns = {name: row[name] for name in FIELDS if row[name] is not None}
+    rest = json.loads(row["metadata"] or "{}")
+    return Document(text=row["text"], id=row["id"], metadata=columns | rest)
 
 
 def dump(metadata: Mapping[str, Any]) -> str:
@@ -242,13 +282,15 @@ def read_marker(folder: Path, part: str) -> dict[str, Any] | None:
     return marker
 
 
-def is_whole(folder: Path, marker: Mapping[str, Any]) -> bool:
-    """Whether all files of a part are there with the bytes that its marker states."""
-    for name, facts in marker["files"].items():
-        path = folder / name / f"{marker['part']}.parquet"
+def find_file(folder: Path, marker: Mapping[str, Any], name: str) -> Path | None:
+    """A file of a part with the bytes that the part's marker states, in its place or staged; None if there is
+    none."""
+    facts = marker["files"].get(name)
+    for root in (folder / STAGED, folder):
+        path = root / name / f"{marker['part']}.parquet"
         try:
-            if path.stat().st_size != facts["bytes"] or sha256_file(path) != facts["sha256"]:
-                return False
+            if facts and path.stat().st_size == facts["bytes"] and sha256_file(path) == facts["sha256"]:
+                return path
         except OSError:
-            return False
-    return True
+            continue
+    return None

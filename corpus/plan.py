@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from corpus.extraction.engines import resolve, specify
 from corpus.inputs import listing_digest, stamps_digest
 from corpus.manifest import CorpusManifest
-from corpus.parts import part_name
+from corpus.parts import annotation_folder, part_name
 from corpus.schema import DOCUMENTS, ROW_GROUP_BYTES, ROW_GROUP_ROWS
 from corpus.sources.base import Source, Task
 from corpus.sources.registry import build_source
@@ -18,13 +19,14 @@ from corpus.store import VERSION
 from filters.base import Annotator
 from filters.decide import BoundRules, bind
 from filters.dedup import exact
-from filters.registry import build_annotator
+from filters.registry import annotator_digest, build_annotator
 from filters.rules import load_ruleset
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
+from gristmill.base.progress import Progress
 
-PLACES = frozenset({"paths", "roots", "path", "data_files", "storage_options"})
-"""Fields of a source that say where inputs are. Their contents count, by name, size and bytes, not where
+PLACES = frozenset({"paths", "roots", "path", "data_files", "base_url", "storage_options", "transfer"})
+"""Fields of a source that say where inputs are, and how they are fetched. Their contents count, by name, size and bytes, not where
 they lie."""
 
 
@@ -41,7 +43,10 @@ class Plan:
     columns: Mapping[str, pa.DataType]
     """Columns of the annotators and the documents."""
     stage: Mapping[str, str]
-    """What the documents depend on, each with its digest; the inputs apart."""
+    """What the documents depend on, each with its digest; the inputs apart. Annotators count only where an
+    early drop reads their columns."""
+    digests: Mapping[str, str]
+    """What the values of each annotator depend on, by its folder (`annotations/<name>@<version>`)."""
 
     def key(self, number: int) -> str:
         """What a part depends on; its marker carries it."""
@@ -61,19 +66,15 @@ class Plan:
         return [digest_json([listing_digest(task.inputs), task.span]) for task in self.tasks]
 
 
-def make_plan(manifest: CorpusManifest, *, with_tasks: bool = True) -> Plan:
+def make_plan(
+    manifest: CorpusManifest, progress: Progress | None = None, *, with_tasks: bool = True
+) -> Plan:
     """Resolve a manifest: list the inputs, load annotators and rules, bind the rules.
 
     Raises UserError for whatever the user got wrong, before any work is done.
     """
-    annotators = []
-    for number, choice in enumerate(manifest.choices):
-        try:
-            annotators.append(build_annotator(choice.name, choice.options))
-        except UserError as error:
-            raise UserError(
-                error.what, where=error.where or f"annotators[{number}]", mend=error.mend
-            ) from None
+    manifest = _with_engine(manifest)
+    annotators, digests = _annotators(manifest)
     columns: dict[str, pa.DataType] = {f.name: f.type for f in DOCUMENTS}
     for annotator in annotators:
         columns |= dict(annotator.columns)
@@ -87,13 +88,56 @@ def make_plan(manifest: CorpusManifest, *, with_tasks: bool = True) -> Plan:
         "format": digest_json([VERSION, ROW_GROUP_ROWS, ROW_GROUP_BYTES]),
         "name": digest_json(manifest.name),
         "source": digest_json([options, _labels(manifest)]),
-        "annotators": digest_json(
-            [[a.name, a.version, c.options] for a, c in zip(annotators, manifest.choices, strict=True)]
-        ),
-        "early_drop": digest_json(early.ruleset.digest if early is not None else None),
+        "early_drop": digest_json(_early(early, annotators, digests)),
     }
-    tasks = source.tasks() if with_tasks else []
-    return Plan(manifest, source, tasks, tuple(annotators), early, policy, columns, stage)
+    extract = getattr(manifest.source, "extract", None)
+    if extract is not None:
+        engine = specify(extract)
+        stage["extraction"] = f"{engine.name} {engine.version}"
+    tasks = source.tasks(progress) if with_tasks else []
+    return Plan(manifest, source, tasks, annotators, early, policy, columns, stage, digests)
+
+
+def _annotators(manifest: CorpusManifest) -> tuple[tuple[Annotator, ...], dict[str, str]]:
+    """The manifest's annotators, and what each depends on."""
+    annotators: list[Annotator] = []
+    digests: dict[str, str] = {}
+    taken: dict[str, str] = {f.name: "the documents" for f in DOCUMENTS}
+    for number, choice in enumerate(manifest.choices):
+        where = f"annotators[{number}]"
+        try:
+            annotator = build_annotator(choice.name, choice.options, choice.label)
+        except UserError as error:
+            raise UserError(error.what, where=error.where or where, mend=error.mend) from None
+        for column in annotator.columns:
+            if column in taken:
+                raise UserError(
+                    f"'{annotator.name}' writes the column '{column}', as {taken[column]} does",
+                    where=where,
+                    mend="another name: `as: …`",
+                )
+            taken[column] = f"'{annotator.name}'"
+        annotators.append(annotator)
+        digests[annotation_folder(annotator)] = annotator_digest(annotator, choice.options)
+    return tuple(annotators), digests
+
+
+def _early(rules: BoundRules | None, annotators: Sequence[Annotator], digests: Mapping[str, str]) -> Any:
+    """What an early drop depends on: its rules, and the annotators whose columns they read."""
+    if rules is None:
+        return None
+    read = set(rules.columns)
+    used = [annotation_folder(annotator) for annotator in annotators if read & set(annotator.columns)]
+    return [rules.ruleset.digest, {folder: digests[folder] for folder in used}]
+
+
+def _with_engine(manifest: CorpusManifest) -> CorpusManifest:
+    """The manifest with the engine that `auto` means here, so that all jobs of a build use the same."""
+    extract = getattr(manifest.source, "extract", None)
+    if extract is None:
+        return manifest
+    source = manifest.source.model_copy(update={"extract": resolve(extract)})
+    return manifest.model_copy(update={"source": source})
 
 
 def _labels(manifest: CorpusManifest) -> Any:

@@ -15,7 +15,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from corpus.inputs import Input
 from corpus.ledger import Ledger
-from corpus.parts import origin, part_name
+from corpus.parts import canonical, origin, part_name
 from corpus.sources.base import Source, Task
 from filters.decide import BoundRules
 from filters.step import RuleFilterStep
@@ -61,6 +61,7 @@ class SourceStep(PipelineStep):
             report.write()
             for document in self.source.read(self.tasks[number], self.ledger, report.at):
                 report.documents += 1
+                canonical(document)
                 self.stat_update("documents")
                 self.update_doc_stats(document)
                 yield document

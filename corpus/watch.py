@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,12 +18,31 @@ EVERY_SECONDS = 0.5
 
 
 class Watch:
-    """A thread that polls the workers' small progress files and shows them as one task."""
+    """A thread that polls the workers' small progress files and shows them as one task.
+
+    Args:
+        folder: the store.
+        tasks: the tasks of the parts, for their sizes.
+        pending: numbers of the parts that are watched.
+        unit: what sizes count.
+        progress: where to show it.
+        name: what it is called there.
+        done: whether a part is finished; by default, whether it has a marker.
+    """
 
     def __init__(
-        self, folder: Path, tasks: Sequence[Task], pending: Sequence[int], *, unit: str, progress: Progress
+        self,
+        folder: Path,
+        tasks: Sequence[Task] | Mapping[int, Task],
+        pending: Sequence[int],
+        *,
+        unit: str,
+        progress: Progress,
+        name: str = "documents",
+        done: Callable[[int], bool] | None = None,
     ) -> None:
         self.folder, self.pending = folder, set(pending)
+        self.done = done or (lambda number: marker_path(folder, part_name(number)).is_file())
         self.sizes = {number: float(tasks[number].size or 0) for number in pending}
         total = sum(self.sizes.values())
         if not total:
@@ -32,7 +51,7 @@ class Watch:
             total, unit = float(len(pending)), "parts"
         self.by_part = unit == "parts"
         self.finished = self.shown = 0.0
-        self.task = progress.task("documents", total=total, unit=unit)
+        self.task = progress.task(name, total=total, unit=unit)
         self.documents: dict[int, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -57,7 +76,7 @@ class Watch:
         """Look once."""
         running = 0.0
         for number in list(self.pending):
-            finished = marker_path(self.folder, part_name(number)).is_file()
+            finished = self.done(number)
             with contextlib.suppress(OSError, ValueError):
                 report = json.loads((self.folder / WORK / "progress" / part_name(number)).read_bytes())
                 self.documents[number] = report["documents"]

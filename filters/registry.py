@@ -19,6 +19,8 @@ from filters.annotators.markup import Markup
 from filters.annotators.stats import Stats
 from filters.base import Annotator
 from filters.dedup import exact
+from filters.naming import renamed
+from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError, did_you_mean
 
 ANNOTATORS: dict[str, type[Any]] = {
@@ -47,8 +49,16 @@ def known_columns() -> dict[str, pa.DataType]:
     return columns | {field.name: field.type for field in exact.SCHEMA if field.name != "id"}
 
 
-def build_annotator(name: str, options: Mapping[str, Any] | None = None) -> Annotator:
+def build_annotator(
+    name: str, options: Mapping[str, Any] | None = None, label: str | None = None
+) -> Annotator:
     """The annotator of that name with its options.
+
+    Args:
+        name: as in `annotator_names`.
+        options: its options.
+        label: with it, folder and columns are named after the label (`filters.naming`), so that the same
+            annotator can run several times with different options.
 
     Raises UserError for an unknown name or option, naming the nearest valid one.
     """
@@ -67,5 +77,22 @@ def build_annotator(name: str, options: Mapping[str, Any] | None = None) -> Anno
         except ValidationError as error:
             message = error.errors()[0]["msg"]
             raise UserError(f"option '{option}' of annotator '{name}': {message}") from None
+    required = [
+        known for known, item in inspect.signature(build).parameters.items() if item.default is item.empty
+    ]
+    for option in required:
+        if option not in checked:
+            raise UserError(f"annotator '{name}' needs the option '{option}'")
     annotator: Annotator = build(**checked)
-    return annotator
+    return annotator if label is None else renamed(annotator, label)
+
+
+def annotator_digest(annotator: Annotator, options: Mapping[str, Any]) -> str:
+    """What an annotator's values depend on, apart from the documents.
+
+    Options that only say where files lie (`places` of the class) do not count; the files' contents do, as
+    part of the version or as `identity`.
+    """
+    places: frozenset[str] = getattr(annotator, "places", frozenset())
+    counted = {option: value for option, value in options.items() if option not in places}
+    return digest_json([annotator.name, annotator.version, counted, getattr(annotator, "identity", None)])

@@ -63,6 +63,13 @@ def atomic_write(target: str | Path, content: bytes | str) -> None:
         file.write(data)
 
 
+def move(path: Path, target: Path) -> None:
+    """Rename a file over another in the same file system, and flush the rename to disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    _sync_folder(target.parent)
+
+
 @contextlib.contextmanager
 def atomic_folder(target: str | Path) -> Iterator[Path]:
     """A temporary folder beside the target; takes the target's place when the block ends without an error."""

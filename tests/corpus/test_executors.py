@@ -178,5 +178,8 @@ def test_the_terminal_stays_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[s
                 tmp_path / f"s{workers}", [tmp_path / "crawl"], executor={"type": "local", "workers": workers}
             )
         )
-        assert "Processing done" in (tmp_path / f"s{workers}" / LOGS / "logs" / "task_00001.log").read_text()
+        assert (
+            "Processing done"
+            in (tmp_path / f"s{workers}" / LOGS / "parts" / "logs" / "task_00001.log").read_text()
+        )
     assert capfd.readouterr() == ("", "")

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters import characters, hashing, segmentation
-from filters.segmentation import Spans
+from filters import characters, hashing, kernels, segmentation, unspaced, words
+from filters.spans import Offsets, Spans
 
-Offsets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
 __all__ = ["Annotator", "Hashes", "Offsets", "Spans", "TextView", "annotate_texts"]
@@ -42,9 +41,23 @@ class TextView:
         return np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
     @cached_property
-    def classes(self) -> npt.NDArray[np.uint16]:
-        """What each character is, as flags of `filters.characters`: uint16[n]."""
-        return characters.class_table()[self.code_points]
+    def _scanned(self) -> tuple[npt.NDArray[np.uint32], Hashes, int]:
+        return hashing.scan(self.code_points, characters.class_table())
+
+    @property
+    def classes(self) -> npt.NDArray[np.uint32]:
+        """What each character is, as flags of `filters.characters`: uint32[n]."""
+        return self._scanned[0]
+
+    @property
+    def prefix_hashes(self) -> Hashes:
+        """Running hash from which the hash of any piece follows (`filters.hashing.piece`): uint64[n + 1]."""
+        return self._scanned[1]
+
+    @property
+    def flags(self) -> int:
+        """The flags that at least one character has."""
+        return self._scanned[2]
 
     @cached_property
     def utf8_length(self) -> int:
@@ -64,38 +77,40 @@ class TextView:
     @cached_property
     def lines(self) -> Spans:
         """The pieces of `str.splitlines`: without their line ends, empty ones included."""
-        return segmentation.lines(self.code_points, self.classes)
+        return Spans(*segmentation.lines(self.code_points, self.classes))
 
     @cached_property
     def paragraphs(self) -> Spans:
         """The stripped text cut at runs of two or more line feeds (the paragraphs of the Gopher filters)."""
-        return segmentation.paragraphs(self.code_points, self.visible)
+        return Spans(*segmentation.paragraphs(self.code_points, self.classes))
 
     @cached_property
     def words(self) -> Spans:
-        """Words and marks, in order: see `filters.segmentation.words`."""
-        return segmentation.words(self.code_points, self.classes)
+        """Words and marks, in order: see `filters.words`."""
+        cuts = np.zeros(0, np.bool_)
+        if self.flags & characters.UNSPACED:
+            cuts = unspaced.cuts(self.code_points, self.classes)
+        return Spans(
+            *words.words(self.code_points, self.classes, self.prefix_hashes, cuts, *words.special_table())
+        )
 
     @cached_property
     def tokens(self) -> Spans:
         """The pieces of `str.split`: what white space separates."""
-        return segmentation.runs((self.classes & characters.SPACE) == 0)
+        edges = np.flatnonzero(np.diff((self.classes & characters.SPACE) == 0, prepend=False, append=False))
+        return Spans(edges[0::2], edges[1::2])
 
     @cached_property
     def lowered(self) -> str:
-        """`str.lower` that keeps every character in its place: of the two that İ becomes only the dot stays."""
+        """`str.lower` that keeps every character in its place: of the two that İ becomes only one stays."""
         lowered = self.text.lower()
         return lowered if len(lowered) == len(self.text) else self.text.replace("İ", "\u0307").lower()
 
     @cached_property
     def sentences(self) -> Spans:
         """Sentences, trimmed, never across a line end: see `filters.segmentation.sentences`."""
-        return segmentation.sentences(self.code_points, self.classes, self.visible)
-
-    @cached_property
-    def prefix_hashes(self) -> Hashes:
-        """Running hash from which the hash of any piece follows in O(1): uint64[n + 1]."""
-        return hashing.prefix(self.code_points)
+        table = segmentation.abbreviation_table()
+        return Spans(*segmentation.sentences(self.code_points, self.classes, self.prefix_hashes, table))
 
     def hashes(self, spans: Spans) -> Hashes:
         """64-bit hash of each piece; equal pieces have equal hashes: uint64[len(spans)]."""
@@ -113,7 +128,7 @@ class TextView:
 
     def trimmed(self, spans: Spans) -> Spans:
         """The pieces without white space at their ends (`str.strip`); a blank piece becomes empty."""
-        return segmentation.trim(spans, self.visible)
+        return Spans(*segmentation.trim(self.classes, spans.starts, spans.ends))
 
     def flagged(self, spans: Spans, flags: int) -> npt.NDArray[np.bool_]:
         """Which pieces have at least one character with one of the flags: bool[len(spans)]."""
@@ -121,9 +136,7 @@ class TextView:
 
     def counted(self, spans: Spans, flags: int) -> Offsets:
         """How many characters with one of the flags each piece has: int64[len(spans)]."""
-        total = np.zeros(len(self.text) + 1, np.int64)
-        np.cumsum((self.classes & flags) != 0, out=total[1:])
-        return total[spans.ends] - total[spans.starts]
+        return kernels.counted(self.classes, spans.starts, spans.ends, flags)
 
 
 @runtime_checkable

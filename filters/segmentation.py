@@ -1,59 +1,32 @@
-"""Where lines, paragraphs, words and sentences begin and end: pure functions on arrays of code points."""
+"""Where lines, paragraphs and sentences begin and end: kernels on arrays of code points. Words are in
+`filters.words`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import functools
 
 import numpy as np
 import numpy.typing as npt
 
-from filters.characters import ALPHA, BREAK, CLOSER, DIGIT, IDEOGRAPH, LOWER, SPACE, TERMINAL, UPPER, WORD
+from filters.abbreviations import ABBREVIATIONS
+from filters.characters import BREAK, CLOSER, FIGURE, LETTER, LOWER, SPACE, TERMINAL, UPPER, WORD
+from filters.hashing import piece, pieces, scan
+from filters.jit import kernel
+from filters.spans import Spans
 
 Offsets = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.bool_]
 CodePoints = npt.NDArray[np.uint32]
-Classes = npt.NDArray[np.uint16]
+Classes = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
 
+__all__ = ["Spans", "abbreviation_table", "cut", "lines", "paragraphs", "runs", "sentences", "trim"]
 
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """Pieces of a text: int64 offsets of their starts and ends in code points, in order, never
-    overlapping.
-    """
-
-    starts: Offsets
-    ends: Offsets
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    @property
-    def lengths(self) -> Offsets:
-        """Lengths in characters."""
-        return self.ends - self.starts
-
-    def __getitem__(self, which: Bits | Offsets | slice) -> Spans:
-        return Spans(self.starts[which], self.ends[which])
-
-    def of(self, text: str) -> Iterator[str]:
-        """The pieces as strings: for tests, messages and people, not for hot loops."""
-        for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
-            yield text[start:end]
-
-
-def trim(spans: Spans, visible: Offsets) -> Spans:
-    """Spans without white space at their ends; `visible` are the offsets of all other characters."""
-    first = np.searchsorted(visible, spans.starts)
-    last = np.searchsorted(visible, spans.ends)
-    filled = first < last
-    starts = (
-        np.where(filled, visible[np.minimum(first, max(0, len(visible) - 1))], spans.starts)
-        if len(visible)
-        else spans.starts
-    )
-    ends = np.where(filled, visible[last - 1] + 1, starts) if len(visible) else spans.starts
-    return Spans(starts, ends)
+_LINE_FEED, _RETURN, _STOP = 0x0A, 0x0D, 0x2E
+_WIDE = 0x3000
+"""Terminal marks from here on (。！？) belong to scripts that are written without spaces."""
+_SLOTS = 1 << 12
 
 
 def cut(length: int, at: Offsets, widths: Offsets | int = 1) -> Spans:
@@ -69,102 +42,176 @@ def runs(flags: Bits) -> Spans:
     return Spans(edges[0::2], edges[1::2])
 
 
-def lines(code_points: CodePoints, classes: Classes) -> Spans:
+@kernel
+def trim(classes: Classes, starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
+    """The pieces without white space at their ends (`str.strip`); a blank one becomes empty, at its start."""
+    firsts, lasts = starts.copy(), ends.copy()
+    for index in range(len(starts)):
+        first, last = starts[index], ends[index]
+        while first < last and classes[last - 1] & SPACE:
+            last -= 1
+        while first < last and classes[first] & SPACE:
+            first += 1
+        if first == last:
+            first = last = starts[index]
+        firsts[index], lasts[index] = first, last
+    return firsts, lasts
+
+
+@kernel
+def lines(code_points: CodePoints, classes: Classes) -> tuple[Offsets, Offsets]:
     """`str.splitlines` as offsets: CR LF is one end, and no line follows the last end."""
-    at = np.flatnonzero(classes & BREAK)
-    widths = np.ones(len(at), np.int64)
-    if len(at) and (code_points == 13).any():
-        pair = (code_points[at] == 13) & (code_points[np.minimum(at + 1, len(code_points) - 1)] == 10)
-        widths[pair] = 2
-        second = np.zeros(len(at), np.bool_)
-        second[1:] = pair[:-1]
-        at, widths = at[~second], widths[~second]
-    pieces = cut(len(code_points), at, widths)
-    if pieces.starts[-1] == len(code_points):
-        pieces = pieces[:-1]
-    return pieces
-
-
-def paragraphs(code_points: CodePoints, visible: Offsets) -> Spans:
-    """The stripped text cut at two or more line feeds in a row; a blank text has one empty paragraph."""
-    if not len(visible):
-        return Spans(np.zeros(1, np.int64), np.zeros(1, np.int64))
-    first, end = int(visible[0]), int(visible[-1]) + 1
-    gaps = runs(code_points[first:end] == 10)
-    gaps = gaps[gaps.lengths >= 2]
-    pieces = cut(end - first, gaps.starts, gaps.lengths)
-    return Spans(pieces.starts + first, pieces.ends + first)
-
-
-def words(code_points: CodePoints, classes: Classes) -> Spans:
-    """Words and marks in order; every visible character is in exactly one.
-
-    A word is a run of letters, digits, marks and underscores; an apostrophe between letters and a point or
-    comma between digits belong to it ("don't", "3.14", "1,000"; UAX #29 rules WB6, WB7, WB11, WB12), a hyphen
-    does not. A Han character is a word of its own. Other visible characters are marks: a run of the same one
-    ("...", "---") is one.
-    """
     length = len(code_points)
-    if not length:
-        return Spans(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    word = (classes & WORD) != 0
-    inner = code_points == 0x27
-    inner |= code_points == 0x2019
-    if inner.any():
-        _join(word, inner, (classes & ALPHA) != 0)
-    inner = code_points == 0x2E
-    inner |= code_points == 0x2C
-    if inner.any():
-        _join(word, inner, (classes & DIGIT) != 0)
-    space = (classes & SPACE) != 0
-    begins = np.ones(length + 1, np.bool_)
-    both_words = word[1:] & word[:-1]
-    both_words &= ((classes[1:] | classes[:-1]) & IDEOGRAPH) == 0
-    same_mark = code_points[1:] == code_points[:-1]
-    same_mark &= ~word[1:]
-    begins[1:-1] = ~(both_words | same_mark)
-    edges = np.flatnonzero(begins)
-    starts, ends = edges[:-1], edges[1:]
-    filled = ~space[starts]
-    return Spans(starts[filled], ends[filled])
+    count = 1
+    for at in range(length):
+        if classes[at] & BREAK:
+            count += 1
+    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+    count = start = at = 0
+    while at < length:
+        if classes[at] & BREAK:
+            starts[count], ends[count] = start, at
+            count += 1
+            if code_points[at] == _RETURN and at + 1 < length and code_points[at + 1] == _LINE_FEED:
+                at += 1
+            start = at + 1
+        at += 1
+    if start < length:
+        starts[count], ends[count] = start, length
+        count += 1
+    return starts[:count].copy(), ends[:count].copy()
 
 
-def _join(word: Bits, inner: Bits, neighbours: Bits) -> None:
-    """Let an inner character be part of a word where a neighbour of the right class stands on both sides."""
-    at = np.flatnonzero(inner[1:-1]) + 1 if len(inner) > 2 else np.zeros(0, np.int64)
-    word[at[neighbours[at - 1] & neighbours[at + 1]]] = True
+@kernel
+def paragraphs(code_points: CodePoints, classes: Classes) -> tuple[Offsets, Offsets]:
+    """The stripped text cut at two or more line feeds in a row; a blank text has one empty paragraph."""
+    first, last = 0, len(code_points)
+    while first < last and classes[last - 1] & SPACE:
+        last -= 1
+    while first < last and classes[first] & SPACE:
+        first += 1
+    if first == last:
+        first = last = 0
+    count = 1
+    for at in range(first + 1, last):
+        if code_points[at] == _LINE_FEED and code_points[at - 1] == _LINE_FEED:
+            count += 1
+    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+    count, start, at = 0, first, first
+    while at < last:
+        feeds = at
+        while feeds < last and code_points[feeds] == _LINE_FEED:
+            feeds += 1
+        if feeds - at > 1:
+            starts[count], ends[count] = start, at
+            count += 1
+            start = feeds
+        at = max(feeds, at + 1)
+    starts[count], ends[count] = start, last
+    return starts[: count + 1].copy(), ends[: count + 1].copy()
 
 
-def sentences(code_points: CodePoints, classes: Classes, visible: Offsets) -> Spans:
+@functools.cache
+def abbreviation_table() -> Hashes:
+    """Hash set with open addressing of the abbreviations, as they stand and with a capital: 0 is an empty slot."""
+    words = sorted({form for word in ABBREVIATIONS for form in (word, word[0].upper() + word[1:])})
+    ends = np.cumsum([len(word) for word in words]).astype(np.int64)
+    code_points = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
+    _, running, _ = scan(code_points, np.zeros(0x110000, np.uint32))
+    keys = np.zeros(_SLOTS, np.uint64)
+    for key in pieces(running, np.concatenate((np.zeros(1, np.int64), ends[:-1])), ends):
+        slot = int(key) % _SLOTS
+        while keys[slot]:
+            slot = (slot + 1) % _SLOTS
+        keys[slot] = key
+    return keys
+
+
+@kernel
+def _is_abbreviation(
+    classes: Classes, code_points: CodePoints, running: Hashes, keys: Hashes, at: int
+) -> bool:
+    """Whether the full stop at `at` belongs to an abbreviation or an initial."""
+    start = at
+    letters = stops = 0
+    while start > 0:
+        if code_points[start - 1] == _STOP:
+            stops += 1
+        elif not classes[start - 1] & WORD:
+            break
+        elif classes[start - 1] & LETTER:
+            letters += 1
+        start -= 1
+    if start == at:
+        return False
+    # "J. Smith", "z. B.", "e.g.", "U.S."
+    if at - start == 1 and classes[start] & UPPER:
+        return True
+    if stops and letters and at - start - stops <= 2 * stops + 2:
+        return True
+    key = piece(running, start, at)
+    slot = np.int64(key & np.uint64(_SLOTS - 1))
+    while keys[slot] != 0:
+        if keys[slot] == key:
+            return True
+        slot = (slot + 1) & (_SLOTS - 1)
+    return False
+
+
+@kernel
+def sentences(
+    code_points: CodePoints, classes: Classes, running: Hashes, keys: Hashes
+) -> tuple[Offsets, Offsets]:
     """Sentences, trimmed and not empty; a line end always ends one.
 
     A run of terminal marks and closing quotes or brackets ends a sentence where white space follows, or where
     its last terminal mark is wide (of a script written without spaces). A full stop does not where the next
-    letter is small or where it follows a single capital letter ("J. Smith", "U.S. Army").
+    letter is small, or where it belongs to an abbreviation (`filters.abbreviations`) or an initial.
     """
     length = len(code_points)
-    breaks = (classes & BREAK) != 0
-    ends = breaks.copy()
-    terminal = (classes & TERMINAL) != 0
-    if terminal.any():
-        tails = runs(terminal | ((classes & CLOSER) != 0))
-        total = np.concatenate(([0], np.cumsum(terminal)))
-        tails = tails[total[tails.ends] > total[tails.starts]]
-        at = np.flatnonzero(terminal)
-        last = at[total[tails.ends] - 1]
-        first = at[total[tails.starts]]
-        wide = code_points[last] >= 0x3000
-        follows = np.append(classes, np.uint16(SPACE))[tails.ends]
-        good = wide | ((follows & SPACE) != 0)
-        stop = (code_points[last] == 0x2E) & (first == last)
-        following = np.searchsorted(visible, tails.ends)
-        after = np.append(visible, length)[following]
-        small = np.append(classes, np.uint16(0))[after]
-        before = np.append(classes, np.uint16(0))[first - 1]
-        before_that = np.append(classes, np.uint16(0))[np.maximum(first - 2, -1)]
-        initial = ((before & UPPER) != 0) & ((before_that & WORD) == 0)
-        good &= ~(stop & (((small & LOWER) != 0) | initial))
-        ends[tails.ends[good] - 1] = True
-    at = np.flatnonzero(ends) + 1
-    pieces = trim(cut(length, at, 0), visible)
-    return pieces[pieces.lengths > 0]
+    count = 1
+    for at in range(length):
+        if classes[at] & (BREAK | TERMINAL):
+            count += 1
+    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+    count = start = at = 0
+    while at < length:
+        flags = classes[at]
+        if not flags & (BREAK | TERMINAL):
+            at += 1
+            continue
+        first = last = at
+        over = flags & BREAK != 0
+        at += 1
+        if not over:
+            while at < length and classes[at] & (TERMINAL | CLOSER):
+                if classes[at] & TERMINAL:
+                    last = at
+                at += 1
+            over = at == length or classes[at] & SPACE != 0 or code_points[last] >= _WIDE
+            if over and first == last and code_points[last] == _STOP:
+                after = at
+                while after < length and classes[after] & SPACE:
+                    after += 1
+                if after < length and classes[after] & LOWER:
+                    over = False
+                elif after < length:
+                    over = not _is_abbreviation(classes, code_points, running, keys, first)
+        if over:
+            left, right = start, at
+            while left < right and classes[right - 1] & SPACE:
+                right -= 1
+            while left < right and classes[left] & SPACE:
+                left += 1
+            if left < right:
+                starts[count], ends[count] = left, right
+                count += 1
+            start = at
+    while start < length and classes[length - 1] & SPACE:
+        length -= 1
+    while start < length and classes[start] & SPACE:
+        start += 1
+    if start < length:
+        starts[count], ends[count] = start, length
+        count += 1
+    return starts[:count].copy(), ends[:count].copy()

@@ -9,6 +9,7 @@ fails.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText
-from filters.base import Spans, TextView
-from filters.characters import among, ascii_marks
+from filters.base import Offsets, Spans, TextView
+from filters.characters import P_CATEGORY, SPACE, TERMINAL
+from filters.jit import kernel
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 """tensorflow_datasets/text/c4_utils.py: Wikipedia's citation marks, taken out of a line before it is judged.
 """
-END_MARKS = ascii_marks(".?!\"'")
+_STOP, _QUESTION, _EXCLAMATION, _QUOTE, _APOSTROPHE = (ord(mark) for mark in ".?!\"'")
 """c4_utils.py, _END_MARKS."""
+_SPACE = ord(" ")
 POLICY = (
     "terms of use",
     "privacy policy",
@@ -36,7 +39,9 @@ POLICY = (
 MIN_WORDS, MAX_WORD_LENGTH = 3, 1000
 """c4_utils.py: words a line, characters a word."""
 
-Bits = npt.NDArray[np.bool_]
+Classes = npt.NDArray[np.uint32]
+
+_LOREM, _JAVASCRIPT, _CURLY, _POLICY = range(4)
 
 
 class C4(PerText):
@@ -46,11 +51,12 @@ class C4(PerText):
     a terminal mark at the end, or with an ellipsis; c4.short_lines: under three words; c4.javascript_lines,
     c4.policy_lines: that mention JavaScript, or cookies and terms of use; c4.kept_lines: the rest.
     c4.lorem_ipsum, c4.curly_bracket: whether a line that came as far says "lorem ipsum", or has a "{".
-    c4.sentences: sentences of the kept lines.
+    c4.sentences: sentences of the kept lines, as spaCy's sentencizer counts them, which is simpler than
+    `TextView.sentences`: the filter's threshold was set with it.
     """
 
     name = "c4"
-    version = "1"
+    version = "2"
     columns = {
         "c4.lines": pa.int64(),
         "c4.long_word_lines": pa.int64(),
@@ -66,62 +72,146 @@ class C4(PerText):
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
         lines = view.trimmed(view.lines)
-        words = view.tokens
-        long_word = _holds(lines, words.starts[words.lengths > MAX_WORD_LENGTH])
-        words_per_line = np.diff(np.searchsorted(words.starts, np.append(lines.starts, len(view))))
-        view, lines = _without_citations(view, lines)
-        left = ~long_word
-        counts = [len(lines), int(np.count_nonzero(long_word))]
-        lowered = view.lowered
-        for fails in (
-            ~_punctuated(view.code_points, lines),
-            words_per_line < MIN_WORDS,
-        ):
-            counts.append(int(np.count_nonzero(left & fails)))
-            left &= ~fails
-        lorem = left & _holds(lines, _find(lowered, "lorem ipsum"))
-        javascript = left & _holds(lines, _find(lowered, "javascript"))
-        left &= ~javascript
-        curly = left & _holds(lines, _find(lowered, "{"))
-        policy = left & _holds(lines, np.concatenate([_find(lowered, phrase) for phrase in POLICY]))
-        left &= ~policy
-        counts += [int(np.count_nonzero(marked)) for marked in (javascript, policy, left)]
-        kept = lines[left]
-        sentences = view.sentences.starts
-        inside = np.searchsorted(sentences, kept.ends) - np.searchsorted(sentences, kept.starts)
-        return (*counts, bool(lorem.any()), bool(curly.any()), int(inside.sum()))
+        clean, moved = _without_citations(view, lines)
+        lowered = clean.lowered
+        phrases = _find(lowered, ("lorem ipsum", "javascript", "{", *POLICY))
+        counts = _count_lines(
+            view.classes,
+            lines.starts,
+            lines.ends,
+            clean.code_points,
+            clean.classes,
+            moved.starts,
+            moved.ends,
+            clean.words.starts,
+            clean.words.ends,
+            phrases,
+        )
+        return (len(lines), *counts)
 
 
-def _holds(lines: Spans, at: npt.NDArray[np.int64]) -> Bits:
-    """Which lines hold at least one of the places."""
-    found = np.zeros(len(lines), np.bool_)
-    if len(at):
-        line = np.searchsorted(lines.starts, at, side="right") - 1
-        found[line[(line >= 0) & (at < lines.ends[line])]] = True
-    return found
+@kernel
+def _count_lines(
+    classes: Classes,
+    starts: Offsets,
+    ends: Offsets,
+    clean_points: npt.NDArray[np.uint32],
+    clean_classes: Classes,
+    clean_starts: Offsets,
+    clean_ends: Offsets,
+    word_starts: Offsets,
+    word_ends: Offsets,
+    phrases: Offsets,
+) -> tuple[int, int, int, int, int, int, bool, bool, int]:
+    """C4's columns but the first, in their order.
+
+    Lines lie at `starts` to `ends`, and at `clean_starts` to `clean_ends` of the text without citations, which
+    all other arguments describe. `phrases` are places in that text, and which phrase stands there: int64[k, 2], in
+    order.
+    """
+    long_word = unpunctuated = few = javascripts = policies = kept = sentences = phrase = word = 0
+    lorem = curly = False
+    for line in range(len(starts)):
+        first, last = clean_starts[line], clean_ends[line]
+        while phrase < len(phrases) and phrases[phrase, 0] < first:
+            phrase += 1
+        found = 0
+        while phrase < len(phrases) and phrases[phrase, 0] < last:
+            found |= 1 << min(phrases[phrase, 1], _POLICY)
+            phrase += 1
+        tokens, longest = _tokens(classes, starts[line], ends[line])
+        if longest > MAX_WORD_LENGTH:
+            long_word += 1
+        elif not _is_punctuated(clean_points, first, last):
+            unpunctuated += 1
+        elif tokens < MIN_WORDS:
+            few += 1
+        else:
+            lorem |= found & 1 << _LOREM != 0
+            if found & 1 << _JAVASCRIPT:
+                javascripts += 1
+                continue
+            curly |= found & 1 << _CURLY != 0
+            if found & 1 << _POLICY:
+                policies += 1
+                continue
+            kept += 1
+            while word < len(word_starts) and word_starts[word] < first:
+                word += 1
+            sentences += _sentences(clean_points, clean_classes, word_starts, word_ends, word, last)
+    return long_word, unpunctuated, few, javascripts, policies, kept, lorem, curly, sentences
 
 
-def _find(text: str, phrase: str) -> npt.NDArray[np.int64]:
-    """Where a phrase occurs."""
+@kernel
+def _tokens(classes: Classes, start: int, end: int) -> tuple[int, int]:
+    """How many words a line has, as `str.split` cuts them, and how long the longest is."""
+    count = longest = length = 0
+    for at in range(start, end):
+        if classes[at] & SPACE:
+            length = 0
+            continue
+        if length == 0:
+            count += 1
+        length += 1
+        longest = max(longest, length)
+    return count, longest
+
+
+@kernel
+def _is_punctuated(code_points: npt.NDArray[np.uint32], start: int, end: int) -> bool:
+    """Whether a line ends with a terminal mark, but not with an ellipsis of three points."""
+    if start == end:
+        return False
+    last = code_points[end - 1]
+    if last == _STOP:
+        return not (end - start >= 3 and code_points[end - 2] == _STOP and code_points[end - 3] == _STOP)
+    return last in (_QUESTION, _EXCLAMATION, _QUOTE, _APOSTROPHE)
+
+
+@kernel
+def _sentences(
+    code_points: npt.NDArray[np.uint32],
+    classes: Classes,
+    starts: Offsets,
+    ends: Offsets,
+    word: int,
+    last: int,
+) -> int:
+    """How many sentences the line up to `last` has that begins with the given word.
+
+    A word that is one terminal mark ends a sentence, and the next word that is not all punctuation begins another
+    (spacy/pipeline/sentencizer.pyx). More than one space between words is a word to spaCy, and so it is here.
+    """
+    count = 1
+    ended = False
+    before = -1
+    while word < len(starts) and starts[word] < last:
+        start, end = starts[word], ends[word]
+        if ended and start > before and (start - before > 1 or code_points[before] != _SPACE):
+            count += 1
+            ended = False
+        if end - start == 1 and classes[start] & TERMINAL:
+            ended = True
+        elif ended:
+            for at in range(start, end):
+                if not classes[at] & P_CATEGORY:
+                    count += 1
+                    ended = False
+                    break
+        before = end
+        word += 1
+    return count
+
+
+def _find(text: str, phrases: Sequence[str]) -> Offsets:
+    """Where phrases occur, and which: int64[k, 2], in order."""
     places = []
-    at = text.find(phrase)
-    while at >= 0:
-        places.append(at)
-        at = text.find(phrase, at + 1)
-    return np.array(places, np.int64)
-
-
-def _punctuated(code_points: npt.NDArray[np.uint32], lines: Spans) -> Bits:
-    """Which lines end with a terminal mark, but not with an ellipsis of three points."""
-    if not len(code_points):
-        return np.zeros(len(lines), np.bool_)
-    good: Bits = among(code_points[lines.ends - 1], END_MARKS) & (lines.lengths > 0)
-    long = np.flatnonzero(lines.lengths >= 3)
-    ends = lines.ends[long]
-    dots = code_points[ends - 1] == 0x2E
-    dots &= (code_points[ends - 2] == 0x2E) & (code_points[ends - 3] == 0x2E)
-    good[long[dots]] = False
-    return good
+    for number, phrase in enumerate(phrases):
+        at = text.find(phrase)
+        while at >= 0:
+            places.append((at, number))
+            at = text.find(phrase, at + 1)
+    return np.array(sorted(places), np.int64).reshape(len(places), 2)
 
 
 def _without_citations(view: TextView, lines: Spans) -> tuple[TextView, Spans]:

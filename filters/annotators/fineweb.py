@@ -6,13 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText, Positive, ratio
 from filters.annotators.repeats import duplicates
-from filters.base import TextView
-from filters.characters import TERMINAL
-from filters.segmentation import cut
+from filters.base import Hashes, TextView
+from filters.characters import SPACE, TERMINAL
+from filters.hashing import piece
+from filters.jit import kernel
+
+_LINE_FEED = 10
 
 SHORT_LINE = 30
 """Characters: datatrove's FineWebQualityFilter, `short_line_length`."""
@@ -31,7 +35,7 @@ class FineWeb(PerText):
     """
 
     name = "fineweb"
-    version = "1"
+    version = "2"
     columns = {
         "fineweb.line_punctuation_ratio": pa.float64(),
         "fineweb.short_line_ratio": pa.float64(),
@@ -43,17 +47,46 @@ class FineWeb(PerText):
         self.short_line = short_line
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
-        lines = cut(len(view), view.newlines)
-        seen = np.searchsorted(view.visible, lines.ends) - np.searchsorted(view.visible, lines.starts)
-        lines = lines[seen > 0]
-        if not len(lines):
-            return (None,) * len(self.columns)
-        punctuated = np.count_nonzero(view.classes[lines.ends - 1] & TERMINAL)
-        short = np.count_nonzero(lines.lengths <= self.short_line)
-        _, repeated = duplicates(view.hashes(lines), lines.lengths)
-        return (
-            int(punctuated) / len(lines),
-            int(short) / len(lines),
-            repeated / (len(view) - len(view.newlines)),
-            ratio(len(view.newlines), len(view.words)),
+        lines, feeds, punctuated, short, repeated = _count_lines(
+            view.code_points, view.classes, view.prefix_hashes, self.short_line
         )
+        if not lines:
+            return (None,) * len(self.columns)
+        return (
+            punctuated / lines,
+            short / lines,
+            repeated / (len(view) - feeds),
+            ratio(feeds, len(view.words)),
+        )
+
+
+@kernel
+def _count_lines(
+    code_points: npt.NDArray[np.uint32], classes: npt.NDArray[np.uint32], running: Hashes, short_line: int
+) -> tuple[int, int, int, int, int]:
+    """Lines that are not blank, line feeds; of the lines those with terminal punctuation, those that are short,
+    and the characters of those that occurred before."""
+    length = len(code_points)
+    feeds = 0
+    for at in range(length):
+        if code_points[at] == _LINE_FEED:
+            feeds += 1
+    hashes, lengths = np.empty(feeds + 1, np.uint64), np.empty(feeds + 1, np.int64)
+    lines = punctuated = short = start = 0
+    blank = True
+    for at in range(length + 1):
+        if at < length and code_points[at] != _LINE_FEED:
+            if not classes[at] & SPACE:
+                blank = False
+            continue
+        if not blank:
+            if classes[at - 1] & TERMINAL:
+                punctuated += 1
+            if at - start <= short_line:
+                short += 1
+            hashes[lines], lengths[lines] = piece(running, start, at), at - start
+            lines += 1
+        start = at + 1
+        blank = True
+    _, repeated = duplicates(hashes[:lines], lengths[:lines])
+    return lines, feeds, punctuated, short, repeated

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText, ratio
-from filters.base import TextView
-from filters.characters import ALPHA, PUNCTUATION
+from filters.base import Hashes, Offsets, TextView
+from filters.characters import ALPHA, PUNCTUATION, SPACE
+from filters.jit import kernel
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher, appendix A.1.1: "at least two of the following English words"."""
 
-_BULLETS = (ord("•"), ord("-"))
+_BULLET, _DASH = ord("•"), ord("-")
 """Gopher says "bullet point"; the two marks are datatrove's."""
 _STOP, _ELLIPSIS = ord("."), ord("…")
 
@@ -39,7 +41,7 @@ class Gopher(PerText):
     """
 
     name = "gopher"
-    version = "1"
+    version = "2"
     columns = {
         "gopher.words": pa.int64(),
         "gopher.mean_word_length": pa.float64(),
@@ -56,43 +58,73 @@ class Gopher(PerText):
         self._stop_words = np.sort(np.array([found[0] for found in hashes if len(found) == 1], np.uint64))
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
-        words = view.words
-        lengths = words.lengths
-        real = view.counted(words, PUNCTUATION) < lengths
-        real_words = int(np.count_nonzero(real))
+        words, lines = view.words, view.lines
+        real_words, characters, alphabetic, stop_words = _count_words(
+            view.classes, words.starts, words.ends, view.word_hashes, self._stop_words
+        )
         hashes = view.text.count("#")
         ellipses = view.text.count("...") + view.text.count("…")
-        bullets, trailing = _line_marks(view)
+        bullets, trailing = _count_line_marks(view.code_points, view.classes, lines.starts, lines.ends)
         return (
             real_words,
-            ratio(int(lengths[real].sum()), real_words),
+            ratio(characters, real_words),
             ratio(hashes, len(words)),
             ratio(ellipses, len(words)),
-            ratio(bullets, len(view.lines)),
-            ratio(trailing, len(view.lines)),
-            ratio(int(np.count_nonzero(view.flagged(words, ALPHA))), len(words)),
-            self._stop_words_in(view),
+            ratio(bullets, len(lines)),
+            ratio(trailing, len(lines)),
+            ratio(alphabetic, len(words)),
+            stop_words,
         )
 
-    def _stop_words_in(self, view: TextView) -> int:
-        if not len(self._stop_words):
-            return 0
-        places = np.minimum(np.searchsorted(self._stop_words, view.word_hashes), len(self._stop_words) - 1)
-        return len(set(places[self._stop_words[places] == view.word_hashes].tolist()))
+
+@kernel
+def _count_words(
+    classes: npt.NDArray[np.uint32], starts: Offsets, ends: Offsets, hashes: Hashes, stop_words: Hashes
+) -> tuple[int, int, int, int]:
+    """Words that are not punctuation, their characters, words with a letter, and how many stop words occur."""
+    real = characters = alphabetic = 0
+    seen = np.zeros(len(stop_words), np.bool_)
+    for index in range(len(starts)):
+        mark, letter = True, False
+        for at in range(starts[index], ends[index]):
+            flags = classes[at]
+            if not flags & PUNCTUATION:
+                mark = False
+                if flags & ALPHA:
+                    letter = True
+                    break
+        if not mark:
+            real += 1
+            characters += ends[index] - starts[index]
+        if letter:
+            alphabetic += 1
+            for place in range(len(stop_words)):
+                if hashes[index] == stop_words[place]:
+                    seen[place] = True
+    return real, characters, alphabetic, np.count_nonzero(seen)
 
 
-def _line_marks(view: TextView) -> tuple[int, int]:
+@kernel
+def _count_line_marks(
+    code_points: npt.NDArray[np.uint32], classes: npt.NDArray[np.uint32], starts: Offsets, ends: Offsets
+) -> tuple[int, int]:
     """How many lines begin with a bullet, and how many end with an ellipsis; white space aside."""
-    lines = view.trimmed(view.lines)
-    lines = lines[lines.lengths > 0]
-    code_points = view.code_points
-    first = code_points[lines.starts]
-    bullets = sum(int(np.count_nonzero(first == bullet)) for bullet in _BULLETS)
-    ends = code_points[lines.ends - 1] == _ELLIPSIS
-    long = np.flatnonzero(lines.lengths >= 3)
-    last = lines.ends[long]
-    dots = code_points[last - 1] == _STOP
-    dots &= code_points[last - 2] == _STOP
-    dots &= code_points[last - 3] == _STOP
-    ends[long[dots]] = True
-    return bullets, int(np.count_nonzero(ends))
+    bullets = trailing = 0
+    for index in range(len(starts)):
+        first, last = starts[index], ends[index]
+        while first < last and classes[first] & SPACE:
+            first += 1
+        while first < last and classes[last - 1] & SPACE:
+            last -= 1
+        if first == last:
+            continue
+        if code_points[first] == _BULLET or code_points[first] == _DASH:
+            bullets += 1
+        if code_points[last - 1] == _ELLIPSIS or (
+            last - first >= 3
+            and code_points[last - 1] == _STOP
+            and code_points[last - 2] == _STOP
+            and code_points[last - 3] == _STOP
+        ):
+            trailing += 1
+    return bullets, trailing

@@ -10,13 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText
-from filters.annotators.repeats import duplicates, repeated_ngram_characters, top_ngrams_characters
+from filters.annotators.repeats import (
+    duplicates,
+    joined,
+    repeated_ngrams_characters,
+    top_ngrams_characters,
+)
 from filters.base import Offsets, Spans, TextView
-from filters.hashing import prefix
-from filters.segmentation import cut, runs
+from filters.jit import kernel
+
+_LINE_FEED = 10
 
 TOP_NGRAMS = range(2, 5)
 """Table A1: "top n-gram character fraction"."""
@@ -35,7 +42,7 @@ class GopherRepetition(PerText):
     """
 
     name = "gopher_repetition"
-    version = "1"
+    version = "2"
     columns = {
         "gopher_repetition.duplicate_line_fraction": pa.float64(),
         "gopher_repetition.duplicate_line_characters": pa.float64(),
@@ -50,31 +57,40 @@ class GopherRepetition(PerText):
         if not length:
             return (None,) * len(self.columns)
         values: list[float] = []
+        words = view.words
+        running = view.prefix_hashes
         for spans in (_lines(view), view.paragraphs):
             count, characters = duplicates(view.hashes(spans), spans.lengths)
             values += [count / len(spans), characters / length]
-        bounds = _bounds(view.words.lengths)
-        top = top_ngrams_characters(view.word_hashes, bounds, TOP_NGRAMS)
-        values += [characters / length for characters in top]
-        running = prefix(_joined(view, bounds))
-        values += [repeated_ngram_characters(running, bounds, n) / length for n in REPEATED_NGRAMS]
+        bounds, hashes = joined(running, words.starts, words.ends)
+        top = top_ngrams_characters(view.word_hashes, bounds, TOP_NGRAMS[0], TOP_NGRAMS[-1])
+        sizes = REPEATED_NGRAMS[0], REPEATED_NGRAMS[-1]
+        repeated = repeated_ngrams_characters(running, words.starts, bounds, hashes, *sizes)
+        values += [characters / length for characters in (*top.tolist(), *repeated.tolist())]
         return tuple(values)
 
 
 def _lines(view: TextView) -> Spans:
-    gaps = runs(view.code_points == 10)
-    return cut(len(view), gaps.starts, gaps.lengths)
+    """The text cut at runs of line feeds."""
+    return Spans(*cut_at_feeds(view.code_points))
 
 
-def _bounds(lengths: Offsets) -> Offsets:
-    bounds = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=bounds[1:])
-    return bounds
-
-
-def _joined(view: TextView, bounds: Offsets) -> Any:
-    """Code points of the words without what lies between them: every visible character is in exactly one
-    word."""
-    joined = view.code_points[view.visible]
-    assert len(joined) == bounds[-1]
-    return joined
+@kernel
+def cut_at_feeds(code_points: npt.NDArray[np.uint32]) -> tuple[Offsets, Offsets]:
+    """Starts and ends of what runs of line feeds separate; one more than there are runs."""
+    length = len(code_points)
+    count = 1
+    for at in range(length):
+        if code_points[at] == _LINE_FEED and (at == 0 or code_points[at - 1] != _LINE_FEED):
+            count += 1
+    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+    count = 0
+    starts[0] = 0
+    for at in range(length):
+        if code_points[at] == _LINE_FEED:
+            if at == 0 or code_points[at - 1] != _LINE_FEED:
+                ends[count] = at
+                count += 1
+            starts[count] = at + 1
+    ends[count] = length
+    return starts, ends

@@ -1,83 +1,195 @@
-"""How much of a text repeats itself: counts over arrays of hashes, exactly as the published filters count."""
+"""How much of a text repeats itself: counts over hashes, exactly as the published filters count."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from filters.base import Hashes, Offsets
-from filters.hashing import BASE, raw_pieces, scramble
+from filters.hashing import raw_piece, scramble
+from filters.hashing import BASE, power
+from filters.jit import kernel
+
+_BASE = np.uint64(BASE)
+_ONE = np.uint64(1)
+_PROBE = 16
+"""Characters that two n-grams must share before they are compared."""
 
 
+@kernel
+def _mask(count: int) -> int:
+    """Slots less one of a hash table for so many keys: at most half of them get filled."""
+    slots = 16
+    while slots < 2 * count:
+        slots *= 2
+    return slots - 1
+
+
+@kernel
+def _find(keys: Hashes, mask: int, key: np.uint64) -> int:
+    """The slot that holds the key, or the empty one where it belongs. Keys are not 0."""
+    slot = np.int64(key) & mask
+    while keys[slot] != 0 and keys[slot] != key:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
 def duplicates(hashes: Hashes, lengths: Offsets) -> tuple[int, int]:
     """How many elements occurred before, and the sum of their lengths."""
-    in_order = np.sort(hashes)
-    if not (in_order[1:] == in_order[:-1]).any():
-        return 0, 0
-    _, first = np.unique(hashes, return_index=True)
-    return len(hashes) - len(first), int(lengths.sum() - lengths[first].sum())
+    mask = _mask(len(hashes))
+    keys = np.zeros(mask + 1, np.uint64)
+    count = characters = 0
+    for index in range(len(hashes)):
+        key = hashes[index] | _ONE
+        slot = _find(keys, mask, key)
+        if keys[slot]:
+            count += 1
+            characters += lengths[index]
+        keys[slot] = key
+    return count, characters
 
 
-def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, sizes: range) -> list[int]:
-    """For each n of `sizes` (from 2): characters of the most frequent n-gram, joined by single spaces, times
-    its frequency; the first one wins a tie.
+@kernel
+def joined(running: Hashes, starts: Offsets, ends: Offsets) -> tuple[Offsets, Hashes]:
+    """Where the words begin when they are put together without spaces, and the running hash at those places:
+    int64[n + 1], uint64[n + 1]."""
+    count = len(starts)
+    bounds = np.empty(count + 1, np.int64)
+    hashes = np.empty(count + 1, np.uint64)
+    bounds[0] = 0
+    hashes[0] = np.uint64(0)
+    for index in range(count):
+        length = ends[index] - starts[index]
+        bounds[index + 1] = bounds[index] + length
+        word = raw_piece(running, starts[index], ends[index])
+        hashes[index + 1] = hashes[index] * power(length) + word
+    return bounds, hashes
+
+
+@kernel
+def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, smallest: int, largest: int) -> Offsets:
+    """For each n from `smallest` (at least 2) to `largest`: characters of the most frequent n-gram, joined by
+    single spaces, times its frequency; the first one wins a tie; 0 where there are fewer than n words.
 
     Word i takes bounds[i] to bounds[i + 1] where the words are put together without spaces.
     """
-    characters = []
-    state = word_hashes
-    for n in range(2, sizes.stop):
-        count = max(0, len(word_hashes) - n + 1)
-        state = scramble(state[:count] * np.uint64(BASE) + word_hashes[n - 1 :])
-        if n in sizes:
-            start, most = _most_frequent(state) if count else (0, 0)
-            characters.append((int(bounds[start + n] - bounds[start]) + n - 1) * most if most else 0)
-    return characters
+    words = len(word_hashes)
+    result = np.zeros(largest + 1 - smallest, np.int64)
+    # Where an n-gram occurs twice, its first n - 1 words do: each n looks only where the one before found some.
+    places = np.arange(max(0, words))
+    state = word_hashes.copy()
+    for n in range(2, largest + 1):
+        mask = _mask(len(places))
+        keys = np.zeros(mask + 1, np.uint64)
+        firsts = np.empty(mask + 1, np.int64)
+        counts = np.zeros(mask + 1, np.int64)
+        slots = np.empty(len(places), np.int64)
+        best, most, tried = 0, 1, 0
+        for index in range(len(places)):
+            at = places[index]
+            if at + n > words:
+                break
+            value = scramble(state[at] * _BASE + word_hashes[at + n - 1])
+            state[at] = value
+            key = value | _ONE
+            slot = _find(keys, mask, key)
+            if counts[slot] == 0:
+                keys[slot] = key
+                firsts[slot] = at
+            counts[slot] += 1
+            first = firsts[slot]
+            if counts[slot] > most or (counts[slot] == most and first < best):
+                best, most = first, counts[slot]
+            slots[index] = slot
+            tried += 1
+        if n >= smallest and words >= n:
+            result[n - smallest] = (bounds[best + n] - bounds[best] + n - 1) * most
+        left = 0
+        for index in range(tried):
+            if counts[slots[index]] > 1:
+                places[left] = places[index]
+                left += 1
+        places = places[:left]
+    return result
 
 
-def _most_frequent(hashes: Hashes) -> tuple[int, int]:
-    """Where the most frequent value stands first (of several the one that does earliest), and how often it
-    does."""
-    in_order = np.sort(hashes)
-    edges = np.flatnonzero(in_order[1:] != in_order[:-1]) + 1
-    starts = np.concatenate(([0], edges))
-    counts = np.diff(starts, append=len(in_order))
-    most = int(counts.max())
-    if most == 1:
-        return 0, 1
-    best = in_order[starts[counts == most]]
-    places = np.minimum(np.searchsorted(best, hashes), len(best) - 1)
-    return int((best[places] == hashes).argmax()), most
-
-
-def repeated_ngram_characters(running: Hashes, bounds: Offsets, n: int) -> int:
-    """Characters inside n-grams that occurred before, left to right, no character counted twice.
-
-    `running` is the running hash of the words' characters put together without spaces; word i takes
-    bounds[i] to bounds[i + 1] there. After a repeated n-gram the count goes on behind it; n-grams inside it
-    are not remembered.
-    """
-    count = len(bounds) - n
-    if count < 2:
-        return 0
-    starts, ends = bounds[:count], bounds[n:]
-    hashes = raw_pieces(running, starts, ends)
-    in_order = np.sort(hashes)
-    twice = in_order[1:][in_order[1:] == in_order[:-1]]
-    if not len(twice):
-        return 0
-    # Only n-grams that occur twice matter; `rank` says which of those comes next at or after a word.
-    places = np.minimum(np.searchsorted(twice, hashes), len(twice) - 1)
-    where = np.flatnonzero(twice[places] == hashes)
-    rank = np.searchsorted(where, where + n).tolist()
-    groups = places[where].tolist()
-    lengths = (ends[where] - starts[where]).tolist()
-    seen = bytearray(len(twice))
-    total = index = 0
-    while index < len(groups):
-        if seen[groups[index]]:
-            total += lengths[index]
-            index = rank[index]
+@kernel
+def _likely(running: Hashes, starts: Offsets, bounds: Offsets, hashes: Hashes) -> Offsets:
+    """The words from which on 16 characters (spaces left out) occur elsewhere too, or from which on there are fewer."""
+    words = len(starts)
+    mask = _mask(words)
+    keys = np.zeros(mask + 1, np.uint64)
+    firsts = np.empty(mask + 1, np.int64)
+    found = np.zeros(words, np.bool_)
+    last = 0
+    for at in range(words):
+        end = bounds[at] + _PROBE
+        if end > bounds[words]:
+            found[at:] = True
+            break
+        while bounds[last + 1] <= end and last + 1 < words:
+            last += 1
+        rest = end - bounds[last]
+        value = hashes[last] - hashes[at] * power(bounds[last] - bounds[at])
+        value = value * power(rest) + raw_piece(running, starts[last], starts[last] + rest)
+        key = scramble(value) | _ONE
+        slot = _find(keys, mask, key)
+        if keys[slot]:
+            found[at] = found[firsts[slot]] = True
         else:
-            seen[groups[index]] = 1
-            index += 1
-    return total
+            keys[slot] = key
+            firsts[slot] = at
+    return np.flatnonzero(found)
+
+
+@kernel
+def repeated_ngrams_characters(
+    running: Hashes, starts: Offsets, bounds: Offsets, hashes: Hashes, smallest: int, largest: int
+) -> Offsets:
+    """For each n from `smallest` to `largest`: characters inside n-grams that occurred before, left to right, no
+    character counted twice.
+
+    `bounds` and `hashes` are those of `joined`: n-grams are compared by the characters of their words. After a
+    repeated n-gram the count goes on behind it; n-grams inside it are not remembered.
+    """
+    words = len(starts)
+    result = np.zeros(largest + 1 - smallest, np.int64)
+    likely = _likely(running, starts, bounds, hashes)
+    for n in range(smallest, largest + 1):
+        # An n-gram of under 16 characters must be looked at wherever it stands.
+        candidates = 0
+        for at in range(words - n + 1):
+            if bounds[at + n] - bounds[at] < _PROBE:
+                candidates += 1
+        mask = _mask(candidates + len(likely))
+        keys = np.zeros(mask + 1, np.uint64)
+        short = candidates > 0
+        at = index = 0
+        while True:
+            if short:
+                while index < len(likely) and likely[index] < at:
+                    index += 1
+                while at + n <= words and not (
+                    (index < len(likely) and likely[index] == at) or bounds[at + n] - bounds[at] < _PROBE
+                ):
+                    at += 1
+                    while index < len(likely) and likely[index] < at:
+                        index += 1
+            else:
+                while index < len(likely) and likely[index] < at:
+                    index += 1
+                if index == len(likely):
+                    break
+                at = likely[index]
+            if at + n > words:
+                break
+            length = bounds[at + n] - bounds[at]
+            key = scramble(hashes[at + n] - hashes[at] * power(length)) | _ONE
+            slot = _find(keys, mask, key)
+            if keys[slot]:
+                result[n - smallest] += length
+                at += n
+            else:
+                keys[slot] = key
+                at += 1
+    return result

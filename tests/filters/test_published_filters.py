@@ -8,6 +8,8 @@ random ones.
 from __future__ import annotations
 
 import dataclasses
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,18 @@ from datatrove.pipeline.filters import (
     gopher_repetition_filter,
 )
 from datatrove.pipeline.filters.base_filter import get_filter_result
+from datatrove.utils.text import TERMINAL_PUNCTUATION
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from filters.annotators.repeats import duplicates, repeated_ngram_characters, top_ngrams_characters
-from filters.base import TextView, annotate_texts
+from filters.annotators.repeats import (
+    duplicates,
+    joined,
+    repeated_ngrams_characters,
+    top_ngrams_characters,
+)
+from filters.base import Spans, TextView, annotate_texts
 from filters.decide import bind
-from filters.hashing import prefix
 from filters.registry import build_annotator
 from filters.rules import load_ruleset
 from tests.filters.samples import HOSTILE, real_texts
@@ -44,7 +51,20 @@ def our_words(text: str, language: str = "") -> list[str]:
 
 
 def our_sentences(text: str, language: str = "") -> list[str]:
-    return list(TextView(text).sentences.of(text))
+    """Sentences as spaCy's sentencizer makes them of words, and of white space but a single space."""
+    sentences: list[str] = [""]
+    ended = False
+    for token in re.findall(r"\S+|\s+", text):
+        pieces = our_words(token) if token.strip() else [token[token[0] == " " :]]
+        for piece in filter(None, pieces):
+            terminal = piece in TERMINAL_PUNCTUATION
+            marks = terminal or all(unicodedata.category(character)[0] == "P" for character in piece)
+            if ended and not marks:
+                sentences.append("")
+                ended = False
+            ended = ended or terminal
+            sentences[-1] += piece
+    return sentences
 
 
 @pytest.fixture(autouse=True)
@@ -123,19 +143,20 @@ WORDS = st.lists(st.sampled_from(["a", "b", "ab", "ba", "the", "end"]), max_size
 @given(WORDS)
 @settings(max_examples=200, deadline=None)
 def test_counts_of_repeats_are_theirs(words: list[str]) -> None:
-    text = " ".join(words)
-    view = TextView(text)
-    lengths = view.words.lengths
-    assert duplicates(view.word_hashes, lengths) == gopher_repetition_filter.find_duplicates(words)
-    bounds = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    view = TextView(" ".join(words))
+    lengths = np.array([len(word) for word in words], np.int64)
+    ends = np.cumsum(lengths + 1) - 1
+    spans = Spans(ends - lengths, ends)
+    hashes = view.hashes(spans)
+    assert duplicates(hashes, lengths) == gopher_repetition_filter.find_duplicates(words)
+    bounds, running = joined(view.prefix_hashes, spans.starts, spans.ends)
+    assert bounds.tolist() == [0, *np.cumsum(lengths)]
     grams = {n: gopher_repetition_filter.get_n_grams(words, n) for n in range(2, 11)}
     tops = [gopher_repetition_filter.find_top_duplicate(grams[n]) if grams[n] else 0 for n in grams]
-    assert top_ngrams_characters(view.word_hashes, bounds, range(2, 11)) == tops
-    assert top_ngrams_characters(view.word_hashes, bounds, range(3, 5)) == tops[1:3]
-    running = prefix(TextView("".join(words)).code_points)
-    for n in grams:
-        repeated = gopher_repetition_filter.find_all_duplicate(words, n)
-        assert repeated_ngram_characters(running, bounds, n) == repeated
+    assert top_ngrams_characters(hashes, bounds, 2, 10).tolist() == tops
+    assert top_ngrams_characters(hashes, bounds, 3, 4).tolist() == tops[1:3]
+    found = repeated_ngrams_characters(view.prefix_hashes, spans.starts, bounds, running, 2, 10)
+    assert found.tolist() == [gopher_repetition_filter.find_all_duplicate(words, n) for n in grams]
 
 
 def test_measures_of_gopher_by_hand() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -157,6 +158,12 @@ def validate(tree: Tree, model: type[M]) -> M:
             mend = did_you_mean(str(location[-1]), _field_names(model, first["loc"][:-1]))
         elif first["type"] == "missing":
             what = f"field '{name}' is missing"
+        elif first["type"] == "union_tag_invalid":
+            field = first["ctx"]["discriminator"].strip("'")
+            given = first["ctx"]["tag"]
+            what = f"field '{'.'.join(map(str, (*location, field)))}': unknown '{given}'"
+            where = str(tree.place((*location, field)) or "")
+            mend = did_you_mean(given, re.findall(r"'([^']+)'", first["ctx"]["expected_tags"]))
         else:
             message = first["msg"].removeprefix("Value error, ")
             given = first["input"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,21 +13,31 @@ class Page:
     body: bytes
     """The payload, transfer and content encodings undone."""
     url: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """HTTP headers, names in lower case."""
-    media_type: str = "text/html"
     charset: str | None = None
     """The charset that the HTTP header declares."""
+    media_type: str = "text/html"
+    """`text/plain` is decoded alone, everything else is HTML."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What a page says."""
+    """What an engine finds in a page."""
 
     text: str
     title: str | None = None
     signals: dict[str, Any] = field(default_factory=dict)
-    """What the page says of itself (`metadata.page`); JSON values."""
+    """What the engine says of the page beside its text; JSON values, kept in `metadata.page`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page that was read: UTF-8 can hold all of it."""
+
+    text: str
+    charset: str
+    title: str | None = None
+    signals: dict[str, Any] = field(default_factory=dict)
+    """What the page says of itself, `metadata.page`."""
 
 
 class Engine(Protocol):

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from datatrove.data import Document
-from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
+from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord, WarcRecordType
 
-from corpus.extraction.charset import NotText, decode
-from corpus.extraction.engines import build_engine
+from corpus.extraction.base import Page, Reading
+from corpus.extraction.engines import specify
+from corpus.extraction.sandbox import Sandbox
 from corpus.inputs import Input, find, open_input
 from corpus.ledger import Ledger
 from corpus.manifest import WarcSource
@@ -30,8 +33,18 @@ from corpus.sources.window import Window
 from gristmill.base.digest import stable_id
 from gristmill.base.errors import UserError, describe
 
-KEPT_HEADERS = ("content-language", "last-modified", "x-robots-tag", "tdm-reservation", "tdm-policy")
-"""HTTP headers that later decisions may want (opt-outs, dates), kept in `metadata.http`."""
+KEPT_HEADERS = (
+    "content-language",
+    "content-signal",
+    "content-usage",
+    "last-modified",
+    "link",
+    "tdm-policy",
+    "tdm-reservation",
+    "x-robots-tag",
+)
+"""HTTP headers that later decisions may want (opt-outs, licences, dates), kept in `metadata.http`."""
+_HEADER_CHARACTERS = 4000
 _ENDINGS = tuple(
     f".{kind}{packing}" for kind in ("warc", "wet", "arc") for packing in ("", ".gz", ".zst", ".lz4")
 )
@@ -46,7 +59,7 @@ class Warc:
 
     def __init__(self, options: WarcSource, name: str) -> None:
         self.options, self.name = options, name
-        self.engine = build_engine(options.extract)
+        self.engine = specify(options.extract)
 
     def tasks(self) -> list[Task]:
         """One task an archive."""
@@ -63,11 +76,29 @@ class Warc:
 
     def read(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Document]:
         """The documents of an archive."""
+        return self.documents(self._records(task, ledger, meter), ledger)
+
+    def documents(self, met_pages: Iterator[Met], ledger: Ledger) -> Iterator[Document]:
+        """What becomes of pages that were met, in their order; the rest is told to the ledger."""
+        limits = self.options.extract
+        sandbox = Sandbox(self.engine, timeout_seconds=limits.timeout_seconds, memory_mb=limits.memory_mb)
+        with sandbox:
+            # What is met is told when its turn comes: the next record is read while a page is extracted.
+            for met, found in sandbox.read_ahead(met_pages):
+                if not isinstance(met, _Record):
+                    met()
+                elif isinstance(found, Unusable):
+                    met.drop(ledger, found)
+                elif found is not None:
+                    yield met.document(found)
+
+    def _records(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Met]:
+        """The pages of an archive, and in their places what the ledger is to be told."""
         (item,) = task.inputs
         try:
             stream = open_input(item.path, self.options.storage_options)
         except OSError as error:
-            ledger.give_up(item.name, "cannot_open", describe(error))
+            yield partial(ledger.give_up, item.name, "cannot_open", describe(error)), None
             return
         with stream:
             raw = Tally(stream)
@@ -83,25 +114,34 @@ class Warc:
             for found in records:
                 meter(raw.count)
                 if isinstance(found, Lost):
-                    ledger.give_up(item.name, found.reason, found.detail, found.offset)
+                    yield partial(ledger.give_up, item.name, found.reason, found.detail, found.offset), None
                     continue
                 if isinstance(found, Fault):
                     if pages == 0 and found.reason == "junk" and not window.fill(1):
-                        ledger.give_up(item.name, "not_an_archive", "holds no WARC or ARC record")
+                        why = "holds no WARC or ARC record"
+                        yield partial(ledger.give_up, item.name, "not_an_archive", why), None
                         return
                     if _is_page(found.header):
                         ledger.records += 1
-                    ledger.drop(
-                        item.name, found.reason, stage="read", offset=found.offset, detail=found.detail
+                    yield (
+                        partial(
+                            ledger.drop,
+                            item.name,
+                            found.reason,
+                            stage="read",
+                            offset=found.offset,
+                            detail=found.detail,
+                        ),
+                        None,
                     )
                     continue
                 pages += 1
-                document = self._document(found, item, ledger)
-                if document is not None:
-                    yield document
+                met = self.record(found, item, ledger)
+                if met is not None:
+                    yield met
             ledger.input_bytes += raw.count
             if not pages and not any(lost.input == item.name for lost in ledger.incomplete):
-                ledger.give_up(item.name, "empty", "holds no record")
+                yield partial(ledger.give_up, item.name, "empty", "holds no record"), None
 
     def _again(self, item: Input, offset: int) -> Iterator[Piece]:
         if item.path.endswith((".zst", ".lz4")):
@@ -110,10 +150,11 @@ class Warc:
             stream.seek(offset)
             yield from unpack(Tally(stream))
 
-    def _document(self, found: Framed | arc.FramedArc, item: Input, ledger: Ledger) -> Document | None:
-        """A record as a document, or None and a word to the ledger."""
+    def record(self, found: Framed | arc.FramedArc, item: Input, ledger: Ledger) -> Met | None:
+        """A record with its page, or a word to the ledger, or None for what is no page by its nature."""
         file = file_name(item)
         key = stable_id("warc", file, found.offset, *([found.inner] if found.inner else []))
+        met = _Record(key, item.name, found.offset, present(source=self.name))
         data = found.as_warc() if isinstance(found, arc.FramedArc) else found.data
         try:
             record = _parse(data)
@@ -122,45 +163,28 @@ class Warc:
                 ledger.ignored[kind] += 1
                 return None
             ledger.records += 1
-            text, extra = self._page(record, data)
+            url = record.headers.get("WARC-Target-URI")
+            met.fields |= present(
+                url=clean(url.strip("<>")) if url else None,
+                fetched_at=fetched_at(record.headers.get("WARC-Date")),
+                language=self.options.language,
+                license=self.options.license,
+                warc_file=file,
+                warc_offset=found.offset,
+            )
+            return met, self._page(record, data, met)
         except Unusable as bad:
             if bad.reason == "bad_header":
                 ledger.records += 1
-            ledger.drop(
-                item.name, bad.reason, stage=bad.stage, offset=found.offset, id=key, detail=clean(bad.detail)
-            )
-            return None
-        url = record.headers.get("WARC-Target-URI")
-        fields = present(
-            source=self.name,
-            url=clean(url.strip("<>")) if url else None,
-            fetched_at=fetched_at(record.headers.get("WARC-Date")),
-            language=self.options.language,
-            license=self.options.license,
-            warc_file=file,
-            warc_offset=found.offset,
-            **extra,
-        )
-        return Document(text=clean(text), id=key, metadata=fields)
+            return partial(met.drop, ledger, bad), None
 
-    def _page(self, record: WarcRecord, data: bytes) -> tuple[str, dict[str, Any]]:
-        """Text and metadata of a page. Raises Unusable."""
+    def _page(self, record: WarcRecord, data: bytes, met: _Record) -> Page:
+        """The page of a record; its fields go to `met`. Raises Unusable."""
+        url = met.fields.get("url")
         if record.record_type == WarcRecordType.revisit:
             raise Unusable("revisit", "read", record.headers.get("WARC-Refers-To-Target-URI") or "")
-        try:
-            if record.record_type == WarcRecordType.conversion:
-                text, charset = decode(record.reader.read(), "utf-8", html=False)
-                text, extra = text.strip(), present(charset=charset)
-            else:
-                text, extra = self._response(record, data)
-        except NotText as error:
-            raise Unusable("not_text", "decode", str(error)) from None
-        if not text.strip():
-            raise Unusable("empty_text", "extract")
-        return text, extra
-
-    def _response(self, record: WarcRecord, data: bytes) -> tuple[str, dict[str, Any]]:
-        """Text and metadata of an HTTP response. Raises Unusable and NotText."""
+        if record.record_type == WarcRecordType.conversion:
+            return Page(record.reader.read(), url, "utf-8", "text/plain")
         options = self.options
         payload, record, trouble = _payload(record, data, options.max_record_bytes)
         headers = record.http_headers
@@ -176,17 +200,43 @@ class Warc:
             raise Unusable("media_type", "read", media)
         if not payload.strip():
             raise Unusable("empty_body", "read", trouble)
-        html = media != "text/plain"
-        source, charset = decode(payload, record.http_charset, html)
-        http = {name: clean(value) for name in KEPT_HEADERS if (value := headers.get(name))}
-        extra = present(charset=charset, media_type=clean(media), http=http or None)
-        if not html:
-            return source.strip(), extra
-        try:
-            page = self.engine.extract(source, record.headers.get("WARC-Target-URI"))
-        except (ValueError, RuntimeError) as error:
-            raise Unusable("broken_html", "extract", describe(error)) from None
-        return page.text, extra | present(title=clean(page.title) if page.title else None)
+        http = {name: value for name in KEPT_HEADERS if (value := _header(headers, name))}
+        met.fields |= present(media_type=clean(media), http=http or None)
+        return Page(payload, url, record.http_charset, media)
+
+
+_Tell = Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Record:
+    """A record that may become a document."""
+
+    id: str
+    input: str
+    offset: int
+    fields: dict[str, Any]
+
+    def drop(self, ledger: Ledger, bad: Unusable) -> None:
+        """It does not."""
+        ledger.drop(
+            self.input, bad.reason, stage=bad.stage, offset=self.offset, id=self.id, detail=clean(bad.detail)
+        )
+
+    def document(self, found: Reading) -> Document:
+        """It does."""
+        fields = self.fields | present(charset=found.charset, title=found.title, page=found.signals or None)
+        return Document(text=found.text, id=self.id, metadata=fields)
+
+
+Met = tuple[_Record | _Tell, Page | None]
+"""A record with its page, or what the ledger is to be told when its turn comes."""
+
+
+def _header(headers: HeaderMap, name: str) -> str:
+    """A header's value. One that is sent several times has a line for each: a comma would not do, since what
+    an `X-Robots-Tag` says for one agent would then hold for its followers too."""
+    return clean("\n".join(filter(None, headers.get_multiple(name)))[:_HEADER_CHARACTERS])
 
 
 def _parse(data: bytes) -> WarcRecord:

@@ -100,7 +100,7 @@ def test_touched_inputs_are_compared_by_their_bytes(tmp_path: Path) -> None:
 def test_a_changed_manifest_is_refused_and_named(tmp_path: Path, inputs: Path) -> None:
     build(manifest(tmp_path / "s", [inputs]))
     before = contents(tmp_path / "s")
-    source = {"type": "warc", "paths": [str(inputs)], "extract": {"main_content": False}}
+    source = {"type": "warc", "paths": [str(inputs)], "extract": {"engine": "resiliparse", "main_content": False}}
     with pytest.raises(UserError, match=r"changed: source\)"):
         build(manifest(tmp_path / "s", [inputs], source=source))
     with pytest.raises(UserError, match=r"changed: early_drop\).*--rebuild"):

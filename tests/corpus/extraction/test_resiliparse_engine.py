@@ -9,11 +9,10 @@ import pytest
 
 from corpus.extraction.base import Extracted
 from corpus.extraction.resiliparse_engine import MAX_DEPTH, ResiliparseEngine
-from corpus.manifest import Extraction
 
 
 def extract(html: str, **options: bool) -> Extracted:
-    return ResiliparseEngine(Extraction.model_validate(options)).extract(html)
+    return ResiliparseEngine(**options).extract(html)
 
 
 @pytest.mark.parametrize("main_content", [True, False])

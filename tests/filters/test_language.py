@@ -3,25 +3,68 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
+import os
 import pickle
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import fasttext
 import pytest
 
-from filters.annotators.language import Language, packaged_model
+from filters.annotators.language import Language, label_script, packaged_model
 from filters.base import TextView, annotate_texts
 from gristmill.base.errors import UserError
 from tests.filters.samples import HOSTILE, rows
 
+ROOT = Path(__file__).parents[2]
+
+
+class HubServer(http.server.ThreadingHTTPServer):
+    """Answers for files as the Hub does, as far as a download of one file needs it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.files: dict[str, bytes] = {}
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answer(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        data = self.server.files.get(self.path)  # type: ignore[attr-defined]
+        self.send_response(404 if data is None else 200)
+        if data is not None:
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", self.path.split("/")[4])
+        self.end_headers()
+        self.body = data
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(self.body or b"")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub_server() -> Iterator[HubServer]:
+    with HubServer() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
 
 def top(texts: list[str], language: Language | None = None) -> list[str | None]:
     (table,) = annotate_texts([language or Language()], texts).values()
-    return table.column("language.top").to_pylist()
+    labels: list[str | None] = table.column("language.top").to_pylist()
+    return labels
 
 
 def test_accuracy_on_sentences_of_sixteen_languages(testdata: Path) -> None:
@@ -53,6 +96,8 @@ def test_labels_and_scores_are_those_of_fasttext() -> None:
             "language.score": pytest.approx(first),
             "language.second": other.removeprefix("__label__"),
             "language.second_score": pytest.approx(second),
+            "language.script": "Latn",
+            "language.label_script": None,
         }
     ]
 
@@ -60,7 +105,7 @@ def test_labels_and_scores_are_those_of_fasttext() -> None:
 def test_a_batch_says_what_its_texts_say_alone() -> None:
     texts = [*HOSTILE.values(), "Hello, world of mills.", "Bonjour le monde des moulins."]
     (together,) = annotate_texts([Language()], texts).values()
-    alone = [annotate_texts([Language()], [text])["language@1"].to_pylist()[0] for text in texts]
+    alone = [annotate_texts([Language()], [text])["language@2"].to_pylist()[0] for text in texts]
     assert together.to_pylist() == alone
 
 
@@ -85,10 +130,69 @@ def test_whole_labels_are_kept_and_another_model_is_another_version(tmp_path: Pa
     language = Language(model=tmp_path / "tiny.bin")
     assert top(["the mill", "le moulin"], language) == ["eng_Latn", "fra_Latn"]
     digest = hashlib.sha256((tmp_path / "tiny.bin").read_bytes()).hexdigest()
-    assert language.version == f"1-{digest[:8]}"
-    assert Language().version == "1"
+    assert language.version == f"2-{digest[:8]}"
+    assert Language().version == "2"
     shutil.copy(packaged_model(), tmp_path / "copy.ftz")
-    assert Language(model=tmp_path / "copy.ftz").version != "1"
+    assert Language(model=tmp_path / "copy.ftz").version != "2"
+
+
+def test_the_script_of_a_label_is_told_apart(tmp_path: Path) -> None:
+    assert [label_script(label) for label in ("srp_Cyrl", "zho_Hans", "zh", "eng_", "", None)] == [
+        "Cyrl",
+        "Hans",
+        None,
+        None,
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("revision", ["", "@main", "@" + "0" * 39])
+def test_a_model_of_the_hub_needs_a_commit(revision: str) -> None:
+    with pytest.raises(UserError, match=r"no pinned revision.*40 hex digits"):
+        Language(model=f"hf://cis-lmu/glotlid{revision}/model.bin")
+    with pytest.raises(UserError, match="not an address of a file on the Hub"):
+        Language(model="hf://glotlid")
+
+
+def test_a_model_comes_from_the_hub_once(tmp_path: Path, hub_server: HubServer) -> None:
+    """Against a server that answers as the Hub does: a file of a commit, then the same file with the server
+    gone."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    hub_server.files[f"/org/lid/resolve/{commit}/sub/lid.ftz"] = packaged_model().read_bytes()
+    code = (
+        "from filters.annotators.language import Language; from filters.base import annotate_texts;"
+        f"l = Language(model='hf://org/lid@{commit}/sub/lid.ftz');"
+        "(t,) = annotate_texts([l], ['Die Mühle mahlt das Korn.']).values();"
+        "print(l.version, t.column('language.top').to_pylist())"
+    )
+    environment = {
+        **os.environ,
+        "HF_HOME": str(tmp_path),
+        "HF_HUB_OFFLINE": "0",
+        "HF_ENDPOINT": hub_server.url,
+    }
+    told = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+        told.append(done.stdout)
+        assert done.returncode == 0, done.stderr
+        hub_server.files.clear()
+    digest = hashlib.sha256(packaged_model().read_bytes()).hexdigest()
+    assert told == [f"2-{digest[:8]} ['de']\n"] * 2
+    wrong = code.replace("lid.ftz", "other.ftz")
+    done = subprocess.run(
+        [sys.executable, "-c", wrong], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert "UserError" in done.stderr
+    assert "cannot get the model from the Hub" in done.stderr
 
 
 def test_a_model_with_one_label_has_no_second(tmp_path: Path) -> None:

@@ -1,170 +1,189 @@
-"""Reading over HTTP without losing one's place: a broken connection is taken up again where it broke."""
+"""Files behind URLs: one request, one answer. How often to ask is `corpus.transfer`'s business."""
 
 from __future__ import annotations
 
-import http.client
-import io
+import email.utils
+import functools
+import os
+import re
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
-TIMEOUT_SECONDS = 60.0
-TRIES = 4
-"""How often in a row a connection may break without a byte in between."""
-CHUNK = 1 << 18
-PAUSE_SECONDS = 0.5
-"""Before the second try; doubled for every further one."""
+import urllib3
 
+from corpus.pace import Pace
+from corpus.transfer import Answer, Beyond, Unavailable
 
-def request(
-    url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
-) -> http.client.HTTPResponse:
-    """Open a URL. Raises OSError (FileNotFoundError for 404 and 410), also for an answer that makes no
-    sense."""
-    try:
-        query = urllib.request.Request(url, headers=dict(headers or {}), method=method)
-        return urllib.request.urlopen(query, timeout=TIMEOUT_SECONDS)  # type: ignore[no-any-return]
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code in (404, 410):
-                raise FileNotFoundError(f"HTTP status {error.code}") from None
-            raise OSError(f"HTTP status {error.code}") from None
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, OSError):
-            raise error.reason from None
-        raise OSError(str(error.reason)) from None
-    except (http.client.HTTPException, ValueError) as error:
-        raise OSError(f"{type(error).__name__}: {error}") from None
+AGENT = "gristmill (+https://pypi.org/project/gristmill)"
+"""Who asks, for the log of the server; a header `User-Agent` among the source's options replaces it."""
+POOL = 16
+"""Connections to a host that are kept open between requests."""
+_ONLY_REDIRECTS = urllib3.Retry(
+    total=8, connect=0, read=0, status=0, other=0, raise_on_status=False, respect_retry_after_header=False
+)
+"""What the library may repeat by itself; all else is `corpus.transfer`'s."""
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_UNSATISFIED = re.compile(r"bytes \*/(\d+)")
+_NO_HEAD = (400, 403, 405, 501)
+"""What servers say that only know GET (403: signed URLs)."""
 
 
-def facts(url: str, headers: Mapping[str, str] | None = None) -> tuple[int | None, str]:
-    """Size (None if the server does not say) and what the server says of the file's version. Raises
-    OSError."""
-    try:
-        answer = request(url, headers, "HEAD")
-    except FileNotFoundError:
-        raise
-    except OSError:
-        # Some servers only know GET.
-        answer = request(url, headers)
-    with answer:
-        size = answer.headers.get("Content-Length")
-        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-    return (int(size) if size and size.isdigit() else None), version
+class HttpRemote:
+    """A file behind a URL.
 
-
-class HttpFile(io.RawIOBase):
-    """A file behind a URL, read from front to back; `seek` opens a new connection.
-
-    After a broken connection it asks for the rest (`Range`), `TRIES` times without progress; then, or where
-    the
-    server knows no ranges, reading raises OSError. An answer that ends before its Content-Length is a broken
-    connection.
+    Args:
+        url: where it is.
+        headers: sent with every request.
+        timeout: seconds that a connection may be silent.
+        pace: whom to ask before every request.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
-        self.url, self.headers = url, dict(headers or {})
-        self.at = 0
-        self.size: int | None = None
-        self._version = ""
-        self._ranges = False
-        self._error: OSError | None = None
-        self._answer: http.client.HTTPResponse | None = None
-        self._connect()
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 60,
+        pace: Pace | None = None,
+    ) -> None:
+        self.url, self.timeout, self.pace = url, timeout, pace
+        # A body that the server compresses for the way has no stable byte positions.
+        self.headers = {"User-Agent": AGENT, **(headers or {}), "Accept-Encoding": "identity"}
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
+    def get(self, start: int, stop: int | None) -> Answer:
+        """The bytes [start, stop), or what the server gives instead.
 
-    def seekable(self) -> bool:
-        """Whether the server knows ranges."""
-        return self._ranges
-
-    def tell(self) -> int:
-        """Bytes from the beginning."""
-        return self.at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte counted from the beginning. Raises OSError where the server knows no ranges."""
-        if whence != io.SEEK_SET:
-            raise OSError("can only seek from the beginning")
-        if offset != self.at:
-            self._disconnect()
-            self.at = offset
-        return offset
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Read at most as many bytes as the buffer holds; 0 at the end of the file."""
-        view = memoryview(buffer).cast("B")
-        if not len(view) or (self.size is not None and self.at >= self.size):
-            return 0
-        for attempt in range(TRIES):
-            try:
-                if self._answer is None:
-                    self._connect()
-                assert self._answer is not None
-                # `readinto` would lose what came before the break.
-                data = self._answer.read1(min(len(view), CHUNK))
-                if data or self.size is None:
-                    view[: len(data)] = data
-                    self.at += len(data)
-                    return len(data)
-                raise ConnectionResetError("connection closed early")
-            except FileNotFoundError:
-                raise
-            except (OSError, http.client.HTTPException) as error:
-                self._disconnect()
-                if attempt == TRIES - 1 or not (self._ranges or self.at == 0):
-                    raise ConnectionError("connection lost") from error
-                time.sleep(PAUSE_SECONDS * 2**attempt)
-        raise AssertionError
-
-    def read(self, size: int | None = -1) -> bytes:
-        """As many bytes as asked for, or all to the end; what came before an error first, then the error."""
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        pieces: list[bytes] = []
-        missing = size if size is not None and size >= 0 else 1 << 62
-        while missing:
-            buffer = bytearray(min(missing, CHUNK))
-            try:
-                count = self.readinto(buffer)
-            except OSError as error:
-                if not pieces:
-                    raise
-                self._error = error
-                break
-            if not count:
-                break
-            pieces.append(bytes(memoryview(buffer)[:count]))
-            missing -= count
-        return b"".join(pieces)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._disconnect()
-        super().close()
-
-    def _disconnect(self) -> None:
-        if self._answer is not None:
-            self._answer.close()
-            self._answer = None
-
-    def _connect(self) -> None:
+        Raises FileNotFoundError (404, 410), PermissionError (401, 403), Beyond (416), Unavailable (408,
+        429, 5xx and 425), OSError for other statuses and for broken connections.
+        """
         headers = dict(self.headers)
-        if self.at:
-            headers["Range"] = f"bytes={self.at}-"
-        answer = request(self.url, headers)
-        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-        if self.at and (answer.status != 206 or version != self._version):
+        if start or stop is not None:
+            headers["Range"] = f"bytes={start}-" + (str(stop - 1) if stop is not None else "")
+        answer = self._request("GET", headers)
+        try:
+            return self._answer(answer, start)
+        except BaseException:
             answer.close()
-            self._ranges = False
-            raise ConnectionError("connection lost, and the server does not give the rest")
-        if not self.at:
-            length = answer.headers.get("Content-Length")
-            self.size = int(length) if length and length.isdigit() else None
-            self._ranges = answer.headers.get("Accept-Ranges", "").lower() == "bytes"
-            self._version = version
-        self._answer = answer
+            raise
+
+    def facts(self) -> tuple[int | None, str]:
+        """Size (None if the server does not say) and version. Raises OSError as `get` does."""
+        answer = self._request("HEAD", self.headers)
+        if answer.status in _NO_HEAD:
+            answer.close()
+            answer = self._request("GET", self.headers)
+        try:
+            if answer.status != 200:
+                raise _error(answer)
+            return _number(answer.headers.get("Content-Length")), _version(answer.headers)
+        finally:
+            answer.close()
+
+    def _request(self, method: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        if self.pace is not None:
+            self.pace.wait()
+        try:
+            answer: urllib3.BaseHTTPResponse = _pool(self.url).request(
+                method,
+                self.url,
+                headers=headers,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=self.timeout, read=self.timeout),
+                retries=_ONLY_REDIRECTS,
+            )
+            return answer
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise _connection_error(error) from error
+
+    def _answer(self, answer: urllib3.BaseHTTPResponse, start: int) -> Answer:
+        size: int | None
+        length = _number(answer.headers.get("Content-Length"))
+        if answer.status == 206:
+            match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+            if match is None:
+                raise Unavailable("a part without a Content-Range")
+            begin = int(match[1])
+            length = int(match[2]) + 1 - begin
+            size = int(match[3]) if match[3] != "*" else None
+        elif answer.status == 200:
+            begin, size = 0, length
+        else:
+            raise _error(answer)
+        left = length
+
+        def read(count: int) -> bytes:
+            nonlocal left
+            try:
+                data = answer.read1(count, decode_content=False) or b""
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise _connection_error(error) from error
+            if left is not None:
+                left -= len(data)
+            return data
+
+        def close() -> None:
+            # A connection with nothing left in it serves the next request.
+            answer.release_conn() if left == 0 else answer.close()
+
+        return Answer(read, close, begin, length, size, _version(answer.headers))
+
+
+@functools.lru_cache(maxsize=8)
+def _manager(process: int, proxy: str | None) -> Any:
+    options: dict[str, Any] = {"num_pools": POOL, "maxsize": POOL}
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
+def _pool(url: str) -> Any:
+    """The connections of this process (a forked child must not use its parent's), by the proxy that the
+    environment names."""
+    parts = urlsplit(url)
+    skip = urllib.request.proxy_bypass(parts.hostname or "")
+    return _manager(os.getpid(), None if skip else urllib.request.getproxies().get(parts.scheme))
+
+
+def _version(headers: Mapping[str, str]) -> str:
+    return headers.get("ETag") or headers.get("Last-Modified") or ""
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value and value.isdigit() else None
+
+
+def _error(answer: urllib3.BaseHTTPResponse) -> OSError:
+    """What an answer's status means."""
+    status = answer.status
+    what = f"HTTP status {status}"
+    if status in (404, 410):
+        return FileNotFoundError(what)
+    if status in (401, 403):
+        return PermissionError(what)
+    if status == 416:
+        match = _UNSATISFIED.fullmatch(answer.headers.get("Content-Range", "").strip())
+        return Beyond(int(match[1]) if match else None)
+    return Unavailable(what, _retry_after(answer.headers.get("Retry-After")))
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds: a number, or a date to be reckoned from now."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    moment = email.utils.parsedate_tz(value)
+    return max(0.0, email.utils.mktime_tz(moment) - time.time()) if moment else None
+
+
+def _connection_error(error: Exception) -> OSError:
+    """An error of the library as one of the system's, without addresses."""
+    cause = error
+    while (deeper := getattr(cause, "reason", None)) is not None and isinstance(deeper, Exception):
+        cause = deeper
+    if isinstance(error, OSError) and not isinstance(error, urllib3.exceptions.HTTPError):
+        return error
+    if isinstance(cause, urllib3.exceptions.TimeoutError):
+        return TimeoutError("timed out")
+    return ConnectionError(type(cause).__name__)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import glob
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
 import fsspec
 
-from corpus.http import HttpFile, facts
+from corpus.http import HttpRemote
+from corpus.manifest import MEBIBYTE, Transfer
+from corpus.objects import FsspecRemote, version
+from corpus.pace import Pace
+from corpus.transfer import BlockFile, Changed, Patience, Remote, StreamFile, Unavailable, facts
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
 
@@ -36,54 +40,108 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def is_http(path: str) -> bool:
-    """Whether a path is read by `corpus.http`."""
-    return path.startswith(("http://", "https://"))
+class Access(Protocol):
+    """How a source reaches its inputs; every source of a manifest is one."""
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """Options of the file system (fsspec)."""
+        ...
+
+    @property
+    def transfer(self) -> Transfer:
+        """How patiently, and how politely."""
+        ...
 
 
-def headers(options: Mapping[str, Any] | None) -> Mapping[str, str]:
+@dataclass(frozen=True, slots=True)
+class Plainly:
+    """No options, and the usual patience."""
+
+    storage_options: dict[str, Any] = field(default_factory=dict)
+    transfer: Transfer = field(default_factory=Transfer)
+
+
+def remote(path: str, access: Access) -> Remote:
+    """What is behind a URL. Raises UserError where the package of its file system is not installed, or
+    nobody knows the protocol."""
+    policy = access.transfer
+    protocol, _, rest = path.partition("://")
+    pace = None
+    if policy.requests_per_second is not None:
+        pace = Pace(f"{protocol}://{rest.partition('/')[0]}", policy.requests_per_second)
+    if path.startswith(("http://", "https://")):
+        return HttpRemote(path, headers(access.storage_options), policy.timeout_seconds, pace)
+    try:
+        return FsspecRemote(path, access.storage_options, pace)
+    except ImportError as error:
+        raise _no_driver(path, error) from None
+    except ValueError as error:
+        raise UserError(f"cannot open: {error}", where=path) from None
+
+
+def headers(options: Mapping[str, Any]) -> Mapping[str, str]:
     """HTTP headers among the options of a file system, spelled as fsspec does."""
-    options = options or {}
     found: Mapping[str, str] = options.get("headers") or options.get("client_kwargs", {}).get("headers") or {}
     return found
 
 
-def open_input(path: str, options: Mapping[str, Any] | None = None) -> BinaryIO:
-    """Open a local path or a URL for reading bytes.
+def open_input(path: str, access: Access | None = None, size: int | None = None) -> BinaryIO:
+    """Open a local path or a URL for reading bytes from front to back.
 
-    Raises OSError (also for whatever a remote file system raises on opening).
+    With `size`, where it is known, the end of a remote file need not be asked for. Raises OSError.
     """
+    access = access or Plainly()
     if not is_remote(path):
         return Path(path).open("rb")
-    if is_http(path):
-        return cast(BinaryIO, HttpFile(path, headers(options)))
-    try:
-        return fsspec.open(path, "rb", **(options or {})).open()  # type: ignore[no-any-return]
-    except (OSError, UserError):
-        raise
-    except ImportError as error:
-        raise _no_driver(path, error) from None
-    except Exception as error:
-        raise OSError(f"{type(error).__name__}: {error}") from error
+    return cast(BinaryIO, StreamFile(remote(path, access), access.transfer, size))
+
+
+def read_whole(path: str, access: Access | None = None) -> bytes:
+    """All bytes of a small file; one that changes while it is read is read anew. Raises OSError."""
+    access = access or Plainly()
+    patience = Patience(access.transfer)
+    while True:
+        try:
+            with open_input(path, access) as stream:
+                return b"".join(iter(lambda: stream.read(MEBIBYTE), b""))
+        except Changed:
+            patience.wait(Unavailable("the file changed while it was read"))
+
+
+def open_blocks(item: Input, access: Access | None = None) -> BinaryIO:
+    """Open an input for reading here and there: a remote one in the version that was listed, or reading
+    raises Changed. Raises OSError."""
+    access = access or Plainly()
+    if not is_remote(item.path):
+        return Path(item.path).open("rb")
+    file, size, stamp = remote(item.path, access), item.size, item.stamp
+    if size is None:
+        size, stamp = facts(file, access.transfer)
+    if size is None:
+        raise OSError("the server does not say how large the file is")
+    return cast(BinaryIO, BlockFile(file, access.transfer, size, stamp))
 
 
 def find(
     paths: Iterable[str],
-    options: Mapping[str, Any] | None = None,
+    access: Access | None = None,
     *,
     wanted: Callable[[str], bool] = lambda name: True,
     where: str = "source.paths",
 ) -> list[Input]:
     """All files that paths, folders and patterns name, sorted by name.
 
-    A file is named relative to the folder or to the fixed beginning of the pattern, a single file by its own
-    name. In folders only files are taken whose name is `wanted`; hidden files and folders are left out.
+    A file is named relative to the folder or to the fixed beginning of the pattern, a single file by its
+    own name. In folders only files are taken whose name is `wanted`; hidden files and folders are left
+    out.
 
     Raises UserError for a path where there is nothing, and where two files would have the same name.
     """
     found: dict[str, Input] = {}
+    access = access or Plainly()
     for path in paths:
-        some = list(_remote(path, options, wanted) if is_remote(path) else _local(path, wanted))
+        some = list(_remote(path, access, wanted) if is_remote(path) else _local(path, wanted))
         if not some:
             raise UserError(
                 "no such file, folder or match" if "*" in path else "missing, or nothing to read there",
@@ -101,11 +159,12 @@ def find(
     return [found[name] for name in sorted(found)]
 
 
-def walk(root: str, options: Mapping[str, Any] | None = None, where: str = "source.roots") -> list[Input]:
+def walk(root: str, access: Access | None = None, where: str = "source.roots") -> list[Input]:
     """All files under a folder, named relative to it, sorted by name; hidden ones too. A single file is
     itself."""
     if is_remote(root):
-        return sorted(_remote(root, options, lambda name: True, hidden=True), key=lambda item: item.name)
+        found = _remote(root, access or Plainly(), lambda name: True, hidden=True)
+        return sorted(found, key=lambda item: item.name)
     path = Path(root)
     if path.is_file():
         return [_stat(path, path.name)]
@@ -145,56 +204,65 @@ def _local(path: str, wanted: Callable[[str], bool]) -> Iterable[Input]:
 
 
 def _remote(
-    path: str, options: Mapping[str, Any] | None, wanted: Callable[[str], bool], hidden: bool = False
+    path: str, access: Access, wanted: Callable[[str], bool], hidden: bool = False
 ) -> Iterable[Input]:
-    if is_http(path):
-        yield from _http(path, headers(options))
+    if path.startswith(("http://", "https://")):
+        yield from _http(path, access)
         return
     try:
-        files, where = fsspec.url_to_fs(path, **(options or {}))
-        if glob.has_magic(where) and "?" not in where:
-            fixed = where
-            while glob.has_magic(fixed):
-                fixed = fixed.rpartition("/")[0]
-            listing = files.glob(where, detail=True)
-        elif files.isfile(where):
-            yield _remote_input(files, where, where.rpartition("/")[2], files.info(where))
-            return
-        else:
-            fixed = where.rstrip("/")
-            listing = files.find(where, detail=True)
+        files, where = fsspec.url_to_fs(path, **access.storage_options)
+        # What an earlier listing said may be old.
+        files.invalidate_cache()
     except ImportError as error:
         raise _no_driver(path, error) from None
-    except FileNotFoundError:
-        return
     except Exception as error:
         raise UserError(f"cannot list: {type(error).__name__}: {error}", where=path) from None
+    patience = Patience(access.transfer)
+    while True:
+        try:
+            fixed, listing, named = _listing(files, where)
+            break
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            try:
+                patience.wait(error)
+            except Exception:
+                raise UserError(f"cannot list: {type(error).__name__}: {error}", where=path) from None
     for match, info in listing.items():
         name = match[len(fixed) :].lstrip("/")
-        if info.get("type", "file") == "file" and (hidden or _visible(name)) and wanted(name):
+        if named or (info.get("type", "file") == "file" and (hidden or _visible(name)) and wanted(name)):
             yield _remote_input(files, match, name, info)
 
 
-def _http(url: str, given: Mapping[str, str]) -> Iterable[Input]:
+def _listing(files: Any, where: str) -> tuple[str, Mapping[str, Any], bool]:
+    """What a path, folder or pattern of a file system names, the part that all names share, and whether
+    it is one file, named as such."""
+    if glob.has_magic(where) and "?" not in where:
+        fixed = where
+        while glob.has_magic(fixed):
+            fixed = fixed.rpartition("/")[0]
+        return fixed, files.glob(where, detail=True), False
+    if files.isfile(where):
+        return where.rpartition("/")[0], {where: files.info(where)}, True
+    return where.rstrip("/"), files.find(where, detail=True), False
+
+
+def _http(url: str, access: Access) -> Iterable[Input]:
     """A file behind a URL; a server that cannot be reached is an input that cannot be opened, not a
     mistake."""
     name = PurePosixPath(urlsplit(url).path).name or "index"
     try:
-        size, version = facts(url, given)
+        size, stamp = facts(remote(url, access), access.transfer)
     except FileNotFoundError:
         return
     except OSError:
-        size, version = None, ""
-    yield Input(name, url, size, version)
+        size, stamp = None, ""
+    yield Input(name, url, size, stamp)
 
 
 def _remote_input(files: Any, path: str, name: str, info: Mapping[str, Any]) -> Input:
-    marks = [
-        str(info[key])
-        for key in ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated")
-        if info.get(key)
-    ]
-    return Input(name.partition("?")[0], files.unstrip_protocol(path), info.get("size"), " ".join(marks))
+    return Input(name.partition("?")[0], files.unstrip_protocol(path), info.get("size"), version(info))
 
 
 def _no_driver(path: str, error: ImportError) -> UserError:

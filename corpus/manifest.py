@@ -164,6 +164,26 @@ Extraction = Annotated[
 ]
 
 
+class Transfer(Model):
+    """How remote inputs are read (HTTP, S3 and the like): how patiently, and how politely."""
+
+    tries: int = Field(default=8, ge=1)
+    """How often in a row a request may fail or break without a byte in between; then the input is named as
+    incomplete, and the same command tries it again."""
+    timeout_seconds: float = Field(default=60, gt=0)
+    """How long an HTTP connection may be silent."""
+    first_pause_seconds: float = Field(default=1, ge=0)
+    """Pause before the second try; doubled for every further one ..."""
+    longest_pause_seconds: float = Field(default=60, ge=0)
+    """... up to this."""
+    patience_seconds: float = Field(default=600, ge=0)
+    """Longest pause that a server may ask for (`Retry-After`); a longer one ends the tries."""
+    requests_per_second: float | None = Field(default=None, gt=0)
+    """Most requests a second of all workers of this machine together, a host; no limit by default."""
+    parallel: int = Field(default=4, ge=1)
+    """Most byte ranges that a worker fetches at a time."""
+
+
 class _Defaults(Model):
     """What a source says about all its documents."""
 
@@ -173,15 +193,13 @@ class _Defaults(Model):
     """Licence of all documents (SPDX expression, or words)."""
     storage_options: dict[str, Any] = {}
     """Options of the file system (fsspec) that opens remote paths. Keep secrets in the environment."""
+    transfer: Transfer = Transfer()
+    """How remote paths are read. Says nothing about what is read: a store does not depend on it."""
 
 
-class WarcSource(_Defaults):
-    """Web archives: WARC 0.18 to 1.1 (responses and the conversions of WET files) and ARC 1; plain, gzip,
-    zstd, lz4."""
+class Archives(_Defaults):
+    """Web archives."""
 
-    type: Literal["warc"]
-    paths: tuple[str, ...] = Field(min_length=1)
-    """Archives, folders of archives, or patterns (`crawl/*.warc.gz`); local or any fsspec URL (`s3://…`)."""
     extract: Extraction = AutoExtraction()
     """How HTML becomes text: an engine, its options, and the limits of a page."""
     media_types: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
@@ -190,6 +208,99 @@ class WarcSource(_Defaults):
     """HTTP status codes that become documents; all others go to the ledger."""
     max_record_bytes: int = Field(default=16 * MEBIBYTE, ge=1)
     """A larger record goes to the ledger without being decoded."""
+
+
+class WarcSource(Archives):
+    """Web archives: WARC 0.18 to 1.1 (responses and the conversions of WET files) and ARC 1; plain, gzip,
+    zstd, lz4."""
+
+    type: Literal["warc"]
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Archives, folders of archives, or patterns (`crawl/*.warc.gz`); local or any fsspec URL
+    (`s3://…`)."""
+
+
+class ArchiveChoice(Model):
+    """Some of a crawl's archives."""
+
+    first: int | None = Field(default=None, ge=1)
+    """So many from the top of the crawl's list, of each crawl."""
+    sample: int | None = Field(default=None, ge=1)
+    """So many at random, of each crawl; a larger sample with the same seed contains a smaller one."""
+    seed: int = 0
+    """Of the sample."""
+
+    @model_validator(mode="after")
+    def _one(self) -> ArchiveChoice:
+        if (self.first is None) == (self.sample is None):
+            raise ValueError("give one of `first` and `sample`")
+        return self
+
+
+class Lookup(Model):
+    """Single records, found in a crawl's columnar index. Conditions are joined by AND, the values of one
+    by OR."""
+
+    domains: tuple[str, ...] = ()
+    """Registered domains (`example.co.uk`), with all their hosts."""
+    hosts: tuple[str, ...] = ()
+    """Host names (`www.example.org`)."""
+    tlds: tuple[str, ...] = ()
+    """Top-level domains (`org`)."""
+    languages: tuple[str, ...] = ()
+    """Main language of the page, as the crawl detected it: ISO 639-3 (`deu`) or two letters (`de`)."""
+    mime_types: tuple[str, ...] = ()
+    """Media types, as detected from the content (`application/pdf`)."""
+    statuses: tuple[int, ...] = ()
+    """HTTP status codes."""
+    where: str | None = None
+    """Any further SQL condition on the index's columns (`url_path LIKE '/blog/%'`)."""
+    sample: int | None = Field(default=None, ge=1)
+    """So many of the records found, at random; a larger sample with the same seed contains a smaller
+    one."""
+    seed: int = 0
+    """Of the sample."""
+
+
+CrawlName = Annotated[str, Field(pattern=r"^CC-MAIN-\d{4}(-\d{2})?(-\d{4})?$")]
+
+
+class CommonCrawlSource(Archives):
+    """Crawls of Common Crawl by name: whole archives, or single records by a look-up in the columnar
+    index."""
+
+    type: Literal["common_crawl"]
+    crawls: tuple[CrawlName, ...] = Field(min_length=1)
+    """Names of crawls (`CC-MAIN-2024-33`)."""
+    kind: Literal["warc", "wet"] = "warc"
+    """Pages as they were served, or the plain text that Common Crawl made of them."""
+    archives: ArchiveChoice | None = None
+    """Which archives of a crawl; all by default."""
+    lookup: Lookup | None = None
+    """Fetch only the records that the index names for these conditions."""
+    base_url: str = "https://data.commoncrawl.org/"
+    """Where crawls lie: a URL, `s3://commoncrawl/` (needs AWS credentials), or a folder of the same
+    layout."""
+    records_per_part: int = Field(default=10_000, ge=1)
+    """With `lookup`: records a part."""
+    gap_bytes: int = Field(default=256 << 10, ge=0)
+    """With `lookup`: records of one archive with at most so many bytes between them come in one request."""
+
+    @field_validator("crawls")
+    @classmethod
+    def _no_crawl_twice(cls, crawls: tuple[str, ...]) -> tuple[str, ...]:
+        for name in crawls:
+            if crawls.count(name) > 1:
+                raise ValueError(f"crawl '{name}' is listed twice")
+        return crawls
+
+    @model_validator(mode="after")
+    def _ways(self) -> CommonCrawlSource:
+        if self.lookup is not None and self.kind == "wet":
+            raise ValueError("the index knows WARC records only: `lookup` needs `kind: warc`")
+        if self.lookup is not None and self.archives is not None:
+            raise ValueError("give one of `archives` and `lookup`")
+        return self
 
 
 class FileRoot(Model):
@@ -287,7 +398,8 @@ class DatasetSource(_Defaults):
 
 
 Source = Annotated[
-    WarcSource | FilesSource | JsonlSource | ParquetSource | DatasetSource, Field(discriminator="type")
+    WarcSource | CommonCrawlSource | FilesSource | JsonlSource | ParquetSource | DatasetSource,
+    Field(discriminator="type"),
 ]
 
 
@@ -300,7 +412,8 @@ class AnnotatorChoice(Model):
     """Name of the annotator, for instance `gopher`."""
     label: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9_]*$")
     """Another name for its folder and columns, so that it can run several times with different options:
-    `{name: language, as: glot, …}` writes `glot.top`, `{name: quality, as: edu, …}` writes `quality.edu`."""
+    `{name: language, as: glot, …}` writes `glot.top`, `{name: quality, as: edu, …}` writes
+    `quality.edu`."""
     options: dict[str, Any] = {}
     """Its options."""
 

@@ -26,8 +26,8 @@ from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress
 
 PLACES = frozenset({"paths", "roots", "path", "data_files", "base_url", "storage_options", "transfer"})
-"""Fields of a source that say where inputs are, and how they are fetched. Their contents count, by name, size and bytes, not where
-they lie."""
+"""Fields of a source that say where inputs are, and how they are fetched. Their contents count, by name,
+size and bytes, not where they lie."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,7 @@ class Plan:
         return [digest_json([listing_digest(task.inputs), task.span]) for task in self.tasks]
 
 
-def make_plan(
-    manifest: CorpusManifest, progress: Progress | None = None, *, with_tasks: bool = True
-) -> Plan:
+def make_plan(manifest: CorpusManifest, progress: Progress | None = None, *, with_tasks: bool = True) -> Plan:
     """Resolve a manifest: list the inputs, load annotators and rules, bind the rules.
 
     Raises UserError for whatever the user got wrong, before any work is done.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from corpus.inputs import Input
     from corpus.ledger import Ledger
+from gristmill.base.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Task:
     it."""
     size: int | None = None
     """How much work it is, in the source's unit; None if unknown."""
+    records: int | None = None
+    """Records that will be read, where that is known beforehand."""
+    estimated: bool = False
+    """Whether the size is reckoned from other inputs of the kind."""
 
 
 Meter = Callable[[float], None]
@@ -38,8 +43,9 @@ class Source(Protocol):
     unit: str
     """What the sizes of tasks count: `B`, `rows` or `parts`."""
 
-    def tasks(self) -> list[Task]:
-        """All tasks, in the order of the parts. Raises UserError for a path with nothing to read."""
+    def tasks(self, progress: Progress | None = None) -> list[Task]:
+        """All tasks, in the order of the parts; `progress` shows a search that takes long. Raises
+        UserError for a path with nothing to read."""
         ...
 
     def read(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Document]:

@@ -16,6 +16,7 @@ from corpus.manifest import DatasetSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
 from gristmill.base.errors import UserError, describe, did_you_mean, missing_extra
+from gristmill.base.progress import Progress
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -33,7 +34,7 @@ class Dataset:
         if options.streaming:
             self.unit = "parts"
 
-    def tasks(self) -> list[Task]:
+    def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task a shard, or one every `rows_per_part` rows. Raises UserError where the data set cannot
         be loaded."""
         loaded = self._load()

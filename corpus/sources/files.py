@@ -19,6 +19,7 @@ from corpus.manifest import FileRoot, FilesSource
 from corpus.sources.base import Meter, Task, Unusable, clean, present
 from gristmill.base.digest import stable_id
 from gristmill.base.errors import UserError, describe
+from gristmill.base.progress import Progress
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|.", re.DOTALL)
 
@@ -39,7 +40,7 @@ class Files:
                 "two roots have the same name", where="source.roots", mend="give them different `name`s"
             )
 
-    def tasks(self) -> list[Task]:
+    def tasks(self, progress: Progress | None = None) -> list[Task]:
         """Tasks of at most `files_per_part` files and `bytes_per_part` bytes; never across roots."""
         include = [translate(pattern) for pattern in self.options.include]
         exclude = [translate(pattern) for pattern in self.options.exclude]
@@ -47,7 +48,7 @@ class Files:
         for name, root in sorted(self.roots.items()):
             batch: list[Input] = []
             total = 0
-            for item in walk(root.path, self.options.storage_options):
+            for item in walk(root.path, self.options):
                 if not _matches(item.name, include) or _matches(item.name, exclude):
                     continue
                 size = min(item.size or 0, self.options.max_file_bytes)
@@ -108,7 +109,7 @@ class Files:
         limit = self.options.max_file_bytes
         if item.size is not None and item.size > limit:
             raise Unusable("too_large", "read", f"{item.size} bytes")
-        with open_input(item.path, self.options.storage_options) as stream:
+        with open_input(item.path, self.options, item.size) as stream:
             data = stream.read(limit + 1)
         if len(data) > limit:
             raise Unusable("too_large", "read", f"more than {limit} bytes")

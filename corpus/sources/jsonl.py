@@ -17,8 +17,9 @@ from corpus.ledger import Ledger
 from corpus.manifest import JsonlSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
-from corpus.sources.streams import Lost, Member, Piece, Tally, unpack
+from corpus.sources.streams import Lost, Member, Piece, Tally, broken, unpack
 from gristmill.base.errors import describe
+from gristmill.base.progress import Progress
 
 _PACKINGS = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 _ENDINGS = tuple(kind + packing for kind in (".jsonl", ".ndjson", ".json") for packing in ("", *_PACKINGS))
@@ -36,12 +37,10 @@ class Jsonl:
             "jsonl", name, options.text, options.id, options.url, options.language, options.license
         )
 
-    def tasks(self) -> list[Task]:
+    def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task a file, or one about every `bytes_per_part` bytes of it."""
         tasks = []
-        for item in find(
-            self.options.paths, self.options.storage_options, wanted=lambda n: n.lower().endswith(_ENDINGS)
-        ):
+        for item in find(self.options.paths, self.options, wanted=lambda n: n.lower().endswith(_ENDINGS)):
             cuts = [0]
             if not is_remote(item.path) and item.size and not _packed(item.path):
                 cuts = _cuts(Path(item.path), item.size, self.options.bytes_per_part)
@@ -56,7 +55,7 @@ class Jsonl:
         (item,) = task.inputs
         low, high = task.span or (0, None)
         try:
-            stream = open_input(item.path, self.options.storage_options)
+            stream = open_input(item.path, self.options, item.size)
         except OSError as error:
             ledger.give_up(item.name, "cannot_open", describe(error))
             return
@@ -131,7 +130,7 @@ def _python(raw: Tally, opener: type[bz2.BZ2File] | type[lzma.LZMAFile]) -> Iter
             reason = "truncated" if isinstance(error, EOFError) else "corrupt_to_end"
             yield Lost(reason, describe(error), raw.count)
     if raw.error is not None:
-        yield Lost("connection_lost", describe(raw.error), raw.count)
+        yield broken(raw.error, raw.count)
 
 
 def _lines(

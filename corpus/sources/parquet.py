@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datatrove.data import Document
 
-from corpus.inputs import Input, find, open_input
+from corpus.inputs import Input, find, open_blocks
 from corpus.ledger import Ledger
 from corpus.manifest import ParquetSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
 from gristmill.base.errors import UserError, describe, did_you_mean
+from gristmill.base.progress import Progress
 
 _BATCH_ROWS = 512
 
@@ -30,16 +31,14 @@ class Parquet:
             "parquet", name, options.text, options.id, options.url, options.language, options.license
         )
 
-    def tasks(self) -> list[Task]:
+    def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task a run of row groups. A file whose footer cannot be read is one task, which will say so."""
-        found = find(
-            self.options.paths, self.options.storage_options, wanted=lambda n: n.lower().endswith(".parquet")
-        )
+        found = find(self.options.paths, self.options, wanted=lambda n: n.lower().endswith(".parquet"))
         return [task for item in found for task in self._cut(item)]
 
     def _cut(self, item: Input) -> Iterator[Task]:
         try:
-            with open_input(item.path, self.options.storage_options) as stream:
+            with open_blocks(item, self.options) as stream:
                 meta = pq.ParquetFile(stream).metadata
                 names = list(meta.schema.to_arrow_schema().names)
         except (OSError, pa.ArrowException):
@@ -63,7 +62,7 @@ class Parquet:
         """The documents of a run of row groups. A row's key is its number in the file."""
         (item,) = task.inputs
         try:
-            stream = open_input(item.path, self.options.storage_options)
+            stream = open_blocks(item, self.options)
         except OSError as error:
             ledger.give_up(item.name, "cannot_open", describe(error))
             return

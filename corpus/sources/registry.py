@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from corpus.manifest import CorpusManifest, DatasetSource, FilesSource, JsonlSource, ParquetSource, WarcSource
+from pathlib import Path
+
+from corpus.executors import LOGS
+from corpus.manifest import (
+    CommonCrawlSource,
+    CorpusManifest,
+    DatasetSource,
+    FilesSource,
+    JsonlSource,
+    ParquetSource,
+    WarcSource,
+)
 from corpus.sources.base import Source
+from corpus.sources.common_crawl import CommonCrawl
 from corpus.sources.dataset import Dataset
 from corpus.sources.files import Files
 from corpus.sources.jsonl import Jsonl
 from corpus.sources.parquet import Parquet
 from corpus.sources.warc import Warc
+
+CRAWL = "crawl"
+"""Folder among the logs: lists of archives and look-ups, asked for once."""
 
 
 def build_source(manifest: CorpusManifest) -> Source:
@@ -17,6 +32,8 @@ def build_source(manifest: CorpusManifest) -> Source:
     match options:
         case WarcSource():
             return Warc(options, name)
+        case CommonCrawlSource():
+            return CommonCrawl(options, name, Path(manifest.output) / LOGS / CRAWL)
         case FilesSource():
             return Files(options, name)
         case JsonlSource():

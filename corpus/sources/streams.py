@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from fastwarc.stream_io import Lz4Reader, ZstdReader
 
+from corpus.transfer import Changed
 from gristmill.base.errors import describe
 
 CHUNK = 1 << 20
@@ -67,10 +68,6 @@ class Tally:
         except OSError as error:
             self.error = error
             return b""
-        except Exception as error:
-            # Remote file systems raise errors of their own.
-            self.error = OSError(f"{type(error).__name__}: {error}")
-            return b""
         self.count += len(data)
         return data
 
@@ -80,7 +77,8 @@ def unpack(raw: Tally) -> Iterator[Piece]:
 
     gzip: `Member` before every member, `Lost("corrupt")` after a damaged one, `Lost("truncated")` at an end
     in
-    the middle of a member. zstd and lz4: no members. A read error ends the stream with `Lost("connection")`.
+    the middle of a member. zstd and lz4: no members. A read error ends the stream with
+    `Lost("connection_lost")`, or `Lost("changed")` where another version of the file turned up.
     """
     head = raw.read(CHUNK)
     if head.startswith(GZIP_MAGIC[:2]):
@@ -97,7 +95,12 @@ def unpack(raw: Tally) -> Iterator[Piece]:
             yield head
             head = raw.read(CHUNK)
     if raw.error is not None:
-        yield Lost("connection_lost", describe(raw.error), raw.count)
+        yield broken(raw.error, raw.count)
+
+
+def broken(error: OSError, offset: int) -> Lost:
+    """What an error of reading means for the input."""
+    return Lost("changed" if isinstance(error, Changed) else "connection_lost", describe(error), offset)
 
 
 class _Prefixed:

@@ -24,7 +24,7 @@ from corpus.extraction.engines import specify
 from corpus.extraction.sandbox import Sandbox
 from corpus.inputs import Input, find, open_input
 from corpus.ledger import Ledger
-from corpus.manifest import WarcSource
+from corpus.manifest import Archives, WarcSource
 from corpus.sources import arc
 from corpus.sources.base import Meter, Task, Unusable, clean, present
 from corpus.sources.framing import Fault, Framed, frame
@@ -32,6 +32,7 @@ from corpus.sources.streams import Lost, Piece, Tally, unpack
 from corpus.sources.window import Window
 from gristmill.base.digest import stable_id
 from gristmill.base.errors import UserError, describe
+from gristmill.base.progress import Progress
 
 KEPT_HEADERS = (
     "content-language",
@@ -57,13 +58,14 @@ class Warc:
 
     unit = "B"
 
-    def __init__(self, options: WarcSource, name: str) -> None:
+    def __init__(self, options: Archives, name: str) -> None:
         self.options, self.name = options, name
         self.engine = specify(options.extract)
 
-    def tasks(self) -> list[Task]:
+    def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task an archive."""
-        inputs = find(self.options.paths, self.options.storage_options, wanted=is_archive)
+        assert isinstance(self.options, WarcSource)
+        inputs = find(self.options.paths, self.options, wanted=is_archive)
         names = Counter(file_name(item) for item in inputs)
         for name, count in names.items():
             if count > 1:
@@ -96,7 +98,7 @@ class Warc:
         """The pages of an archive, and in their places what the ledger is to be told."""
         (item,) = task.inputs
         try:
-            stream = open_input(item.path, self.options.storage_options)
+            stream = open_input(item.path, self.options, item.size)
         except OSError as error:
             yield partial(ledger.give_up, item.name, "cannot_open", describe(error)), None
             return
@@ -146,7 +148,7 @@ class Warc:
     def _again(self, item: Input, offset: int) -> Iterator[Piece]:
         if item.path.endswith((".zst", ".lz4")):
             raise OSError("no way into the middle of the stream")
-        with open_input(item.path, self.options.storage_options) as stream:
+        with open_input(item.path, self.options, item.size) as stream:
             stream.seek(offset)
             yield from unpack(Tally(stream))
 

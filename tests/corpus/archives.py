@@ -17,13 +17,19 @@ def http(
 
 
 def record(
-    number: int, block: bytes, *, kind: str = "response", length: int | str | None = None, more: str = ""
+    number: int,
+    block: bytes,
+    *,
+    kind: str = "response",
+    length: int | str | None = None,
+    more: str = "",
+    url: str | None = None,
 ) -> bytes:
     """A WARC record; `length` is what it says of itself, the truth by default."""
     header = (
         f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:test:{number:012d}>\r\n"
         f"WARC-Date: 2024-05-01T10:{number // 60 % 60:02d}:{number % 60:02d}Z\r\n"
-        f"WARC-Target-URI: http://example.org/{number}\r\n{more}"
+        f"WARC-Target-URI: {url or f'http://example.org/{number}'}\r\n{more}"
         f"Content-Type: application/http; msgtype=response\r\n"
         f"Content-Length: {len(block) if length is None else length}\r\n\r\n"
     )

@@ -26,7 +26,7 @@ class Extracted:
     text: str
     title: str | None = None
     signals: dict[str, Any] = field(default_factory=dict)
-    """What the engine says of the page beside its text; JSON values, kept in `metadata.page`."""
+    """What the engine says of the page beside its text; JSON values, kept in `metadata.page.extraction`."""
 
 
 @dataclass(frozen=True, slots=True)

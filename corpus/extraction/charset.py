@@ -52,6 +52,9 @@ def decode(data: bytes, declared: str | None = None, html: bool = True) -> tuple
             stated.append(charset)
     if (utf8 := _strict_utf8(data)) is not None:
         return _checked(utf8), "utf-8"
+    if not stated and data.isascii() and b"\x1b" not in data:
+        # Every charset without escape sequences agrees on it.
+        return _checked(data.decode("ascii")), "utf-8"
     # Nothing fits all bytes: what fits most of them, the stated before the guessed.
     guessed = detect_encoding(data) or "utf-8"
     texts = {charset: _lenient(data, charset) for charset in (*stated, guessed)}

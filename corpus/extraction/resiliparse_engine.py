@@ -5,13 +5,13 @@ from __future__ import annotations
 import html as entities
 import importlib.metadata
 import re
-from typing import Any, Literal
+from typing import Any
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from corpus.extraction.base import Extracted
-from corpus.extraction.structure import code, heading, table
+from corpus.extraction.structure import Format, Markdown
 
 MAX_DEPTH = 1000
 """Deeper nesting makes the search for main content quadratic (20,000 levels: 4 s); browsers stop at 512
@@ -21,6 +21,7 @@ MANY_TAGS = 10_000
 _PRE = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _TAG = re.compile(r"<(/?(?:h[1-6]|p|ul|ol|li|br|a))(?: href=\"([^\"]*)\")?>")
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
+_MARKDOWN = Markdown()
 _CELLS = "\t\t"
 """What resiliparse writes between the cells of a table; elsewhere it collapses white space."""
 
@@ -33,7 +34,7 @@ class ResiliparseEngine:
     def __init__(
         self,
         *,
-        format: Literal["markdown", "plain"] = "markdown",
+        format: Format = "markdown",
         main_content: bool = True,
         alt_texts: bool = False,
         links: bool = False,
@@ -63,7 +64,7 @@ def _markdown(minimal: str) -> str:
     blocks = []
     for number, part in enumerate(_PRE.split(minimal)):
         if number % 2:
-            blocks.append(code(entities.unescape(part)))
+            blocks.append(_MARKDOWN.code(entities.unescape(part)))
         elif prose := _tables(_prose(part, lists)):
             blocks.append(prose)
     return "\n\n".join(blocks)
@@ -87,7 +88,7 @@ def _prose(part: str, lists: _Lists) -> str:
     """Reduced HTML without preformatted text as Markdown, blank lines between blocks."""
     out: list[str] = []
     links: list[str] = []
-    part = _HEADING.sub(lambda found: f"\n\n{heading(int(found[1]), found[2])}\n\n", part)
+    part = _HEADING.sub(lambda found: f"\n\n{_MARKDOWN.heading(int(found[1]), found[2])}\n\n", part)
     pieces = _TAG.split(part)
     for text, tag, target in zip(pieces[::3], [*pieces[1::3], ""], [*pieces[2::3], None], strict=True):
         out.append(text if not lists.open else text.replace("\n", "\n" + "  " * len(lists.open)))
@@ -129,7 +130,7 @@ def _tables(text: str) -> str:
             rows.append(line.split(_CELLS))
             continue
         if rows:
-            out.append(table(rows))
+            out.append(_MARKDOWN.table(rows))
             rows = []
         out.append(line)
     return "\n".join(out[:-1])

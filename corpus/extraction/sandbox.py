@@ -40,6 +40,8 @@ WAIT_MORE = 10.0
 """... and so many seconds more, so that a busy machine does not decide; then the child ends itself."""
 GRACE = 10.0
 """Seconds after which the parent ends a child that should have ended itself."""
+LOOK_SECONDS = 0.2
+"""How often the parent looks whether a silent child is still there."""
 START_SECONDS = 300.0
 """How long an engine may take to load; a shared file system under load takes minutes."""
 ATTEMPTS = 3
@@ -283,15 +285,17 @@ class _Child:
             return data
 
     def _await(self, poll: select.poll, until: float) -> None:
-        left = until - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            raise Ended("timeout", "it does not answer")
+        """Wait for a pipe. What an engine forked holds it open when the child itself is gone."""
+        while not poll.poll(LOOK_SECONDS * 1000):
+            if self._status() is not None:
+                raise self._verdict()
+            if time.monotonic() > until:
+                raise Ended("timeout", "it does not answer")
 
     def _verdict(self) -> Ended:
         """Why the child, which has closed its pipe, did so."""
         until = time.monotonic() + GRACE
-        # Not reaped yet: its number stays taken until `end` has ended its group.
-        while (found := os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)) is None:
+        while (found := self._status()) is None:
             if time.monotonic() > until:
                 return Ended("crash", "the engine closed its files")
             time.sleep(0.001)
@@ -304,6 +308,10 @@ class _Child:
         return Ended(
             "crash", f"the process died of {name}", foreign=status in (signal.SIGKILL, signal.SIGTERM)
         )
+
+    def _status(self) -> os.waitid_result | None:
+        """How it ended, or None. Does not reap it: its number stays taken until `end` has ended its group."""
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
 
     def end(self) -> None:
         """End it and everything it started, and close the pipes."""

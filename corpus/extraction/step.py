@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from corpus.extraction.base import Engine, Extracted, Page, Reading
 from corpus.extraction.charset import NotText, decode
+from corpus.extraction.signals import page_signals
 from corpus.sources.base import Unusable, clean
 from gristmill.base.errors import describe
 
@@ -27,7 +28,10 @@ def read_page(engine: Engine, page: Page) -> Reading:
     if not text:
         raise Unusable("empty_text", "extract")
     title = clean(found.title) if found.title else None
-    return Reading(clean(text), charset, title, found.signals)
+    signals = page_signals(source) if html else {}
+    if found.signals:
+        signals["extraction"] = found.signals
+    return Reading(clean(text), charset, title, signals)
 
 
 def _extract(engine: Engine, html: str, url: str | None) -> Extracted:

@@ -10,6 +10,10 @@ import pyarrow as pa
 from corpus.schema import LEDGER
 
 
+TRANSIENT = frozenset({"connection_lost", "changed", "cannot_open", "cannot_read"})
+"""Reasons for an incomplete input that may be gone next time: the same command tries again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incomplete:
     """An input that could not be read to its end."""
@@ -34,13 +38,17 @@ class Ledger:
     """Records that are no pages by their nature (requests, metadata, ...), by type."""
     input_bytes: int = 0
     """Bytes of input that were read, as they lie (compressed)."""
+    stored: int = 0
+    """Documents that were written."""
+    dropped: int = 0
+    """Records that will not be."""
 
     def clear(self) -> None:
         """Begin a part."""
         self.rows.clear()
         self.incomplete.clear()
         self.ignored.clear()
-        self.records = self.input_bytes = 0
+        self.records = self.input_bytes = self.stored = self.dropped = 0
 
     def drop(
         self,
@@ -54,6 +62,7 @@ class Ledger:
     ) -> None:
         """A record that becomes no document."""
         self.rows.append((id, input, offset, stage, reason, _clean(detail)))
+        self.dropped += stage != "input"
 
     def give_up(self, input: str, reason: str, detail: str = "", offset: int | None = None) -> None:
         """An input that cannot be read to its end; what was read of it stays."""

@@ -137,6 +137,7 @@ class StoreWriter(PipelineStep):
                     self._add(document, documents, tables)
                     size = len(documents.columns["text"][-1].encode())
                     rows, text_bytes, held = rows + 1, text_bytes + size, held + size
+                    self.ledger.stored += 1
                     if len(documents.columns["id"]) >= ROW_GROUP_ROWS or held >= ROW_GROUP_BYTES:
                         for table in (documents, *tables):
                             table.flush()

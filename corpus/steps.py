@@ -57,7 +57,8 @@ class SourceStep(PipelineStep):
         self.ledger.clear()
         numbers = range(rank, len(self.tasks), world_size) if self.parts is None else [self.parts[rank]]
         for number in numbers:
-            report = Report(self.progress / part_name(number) if self.progress is not None else None)
+            path = self.progress / part_name(number) if self.progress is not None else None
+            report = Report(path, self.ledger)
             report.write()
             for document in self.source.read(self.tasks[number], self.ledger, report.at):
                 report.documents += 1
@@ -73,8 +74,8 @@ class SourceStep(PipelineStep):
 class Report:
     """How far a task is, in a small file that the main process polls."""
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, ledger: Ledger | None = None) -> None:
+        self.path, self.ledger = path, ledger
         self.done = 0.0
         self.documents = 0
         self.next = 0.0
@@ -92,7 +93,10 @@ class Report:
         self.next = time.monotonic() + REPORT_EVERY_SECONDS
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"done": self.done, "documents": self.documents}))
+            report = {"done": self.done, "documents": self.documents}
+            if self.ledger is not None:
+                report |= {"stored": self.ledger.stored, "dropped": self.ledger.dropped}
+            self.path.write_text(json.dumps(report))
 
 
 class EarlyDrop:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from corpus.parts import WORK, marker_path, part_name
+from corpus.parts import WORK, marker_path, part_name, read_marker
 from corpus.sources.base import Task
 from gristmill.base.progress import Progress
 
@@ -53,6 +53,8 @@ class Watch:
         self.finished = self.shown = 0.0
         self.task = progress.task(name, total=total, unit=unit)
         self.documents: dict[int, int] = {}
+        self.stored: dict[int, int] = {}
+        self.dropped: dict[int, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -80,12 +82,26 @@ class Watch:
             with contextlib.suppress(OSError, ValueError):
                 report = json.loads((self.folder / WORK / "progress" / part_name(number)).read_bytes())
                 self.documents[number] = report["documents"]
+                self.stored[number] = report.get("stored", 0)
+                self.dropped[number] = report.get("dropped", 0)
                 if not finished and not self.by_part:
                     running += min(report["done"], self.sizes[number])
             if finished:
+                marker = read_marker(self.folder, part_name(number)) or {}
+                self.stored[number] = marker.get("rows", 0)
+                self.dropped[number] = sum(marker.get("reasons", {}).values())
                 self.pending.discard(number)
                 self.finished += self.sizes[number]
         done = self.finished + running
         if done > self.shown:
-            self.task.advance(done - self.shown, documents=f"{sum(self.documents.values()):,}")
+            self.task.advance(done - self.shown, **self._fields())
             self.shown = done
+
+    def _fields(self) -> dict[str, str]:
+        """Documents so far, and which share of the records was kept: neither unusable nor dropped early.
+        Records that are still on their way through the pipeline count neither way."""
+        fields = {"documents": f"{sum(self.documents.values()):,}"}
+        stored, dropped = sum(self.stored.values()), sum(self.dropped.values())
+        if stored + dropped:
+            fields["kept"] = f"{stored / (stored + dropped):.0%}"
+        return fields

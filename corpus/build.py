@@ -24,7 +24,7 @@ import contextlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,12 +36,12 @@ from datatrove.pipeline.base import PipelineStep
 
 from corpus import decide, executors
 from corpus.annotate import Annotate, missing_annotators, settle
-from corpus.inputs import content_digest, stamps_digest
-from corpus.ledger import Ledger
+from corpus.inputs import content_digest, is_remote, stamps_digest
+from corpus.ledger import CHANGED, TRANSIENT, Ledger
 from corpus.lock import lock
 from corpus.manifest import CorpusManifest, LocalExecutor, RayExecutor, SlurmExecutor
 from corpus.parts import WORK, StoreWriter, annotation_folder, find_file, marker_path, part_name, read_marker
-from corpus.plan import Plan, make_plan
+from corpus.plan import Plan, make_plan, outlook
 from corpus.sources.base import Task
 from corpus.steps import SourceStep, StoredTasks, early_drop_step
 from corpus.store import FORMAT, STORE_JSON, VERSION, Store, try_open, write_store
@@ -51,11 +51,14 @@ from gristmill.base.atomic import atomic_write, sweep
 from gristmill.base.digest import canonical_json, digest_json
 from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
+from gristmill.base.workers import main_log
 
 STAMPS = "inputs.json"
 """Among the logs: modification times of the inputs, which the store itself may not hold."""
 PARTS, ANNOTATIONS = "parts", "annotations"
 """Stages of a build: making parts, and annotating the documents of parts that are there."""
+RESTARTS = 3
+"""How often a build begins anew with inputs that change while they are read."""
 JOBS = "jobs.json"
 """Among the logs: ids of the cluster's jobs."""
 
@@ -108,19 +111,19 @@ def build(
     """
     progress = progress or Silent()
     path = Path(manifest.output)
-    plan = make_plan(manifest)
+    plan = make_plan(manifest, progress)
     with lock(path):
         store = try_open(path)
         if store is not None:
             _sweep(path)
-            changed = _changes(plan, store)
+            again = _again(store, retry)
+            changed = _changes(plan, store, again)
             if changed and not rebuild:
                 raise UserError(
                     f"the store was built from something else (changed: {', '.join(changed)})",
                     where=str(path),
                     mend="--rebuild builds it again, or give another `output`",
                 )
-            again = retry and bool(store.content["incomplete"])
             annotated = _annotated(plan, store)
             exact, decisions = _up_to_date(plan, store)
             if not changed and not again and annotated and decisions:
@@ -132,41 +135,80 @@ def build(
         if executors.at_work(submitted):
             return _at_work(plan, submitted)
         if store is not None:
-            _reopen(plan, store, keep=not changed, retry=again)
+            _reopen(plan, store, keep=not changed, again=again)
         markers = _prepare(plan)
-        pending = [number for number in range(len(plan.tasks)) if number not in markers]
-        if pending:
-            # Documents will be written: from here on there is no finished store.
-            (path / STORE_JSON).unlink(missing_ok=True)
-        missing = missing_annotators(path, markers, plan.digests)
-        if pending or missing:
-            submitted = _run(plan, pending, missing, progress)
-            if submitted:
-                atomic_write(path / executors.LOGS / JOBS, canonical_json(submitted))
-                return _at_work(plan, submitted)
-            _check_done(plan, [*pending, *missing])
-        return _finish(plan, progress, reused_parts=len(markers))
+        reused_parts = len(markers)
+        for attempt in range(RESTARTS + 1):
+            pending = [number for number in range(len(plan.tasks)) if number not in markers]
+            if pending:
+                # Documents will be written: from here on there is no finished store.
+                (path / STORE_JSON).unlink(missing_ok=True)
+                _tell_outlook(plan, pending, progress)
+            missing = missing_annotators(path, markers, plan.digests)
+            if pending or missing:
+                submitted = _run(plan, pending, missing, progress)
+                if submitted:
+                    atomic_write(path / executors.LOGS / JOBS, canonical_json(submitted))
+                    return _at_work(plan, submitted)
+                _check_done(plan, [*pending, *missing])
+            if attempt == RESTARTS or not _forget_changed(path, pending):
+                break
+            plan = make_plan(manifest, progress)
+            markers = _prepare(plan)
+        return _finish(plan, progress, reused_parts=reused_parts)
 
 
-def _changes(plan: Plan, store: Store) -> list[str]:
-    """What the store's documents were made of and the manifest no longer says, by name."""
+def _tell_outlook(plan: Plan, pending: Sequence[int], progress: Progress) -> None:
+    """Say how much there is to fetch before anything is fetched."""
+    if any(is_remote(item.path) for number in pending for item in plan.tasks[number].inputs[:1]):
+        progress.note(f"{plan.manifest.name}: {outlook(plan, pending)}")
+
+
+def _forget_changed(path: Path, numbers: Iterable[int]) -> bool:
+    """Drop the parts of which an input became another one while it was read, so that they are made from one version;
+    returns whether there are any."""
+    found = False
+    for number in numbers:
+        marker = read_marker(path, part_name(number)) or {"incomplete": []}
+        if any(reason == CHANGED for _, reason, _ in marker["incomplete"]):
+            marker_path(path, part_name(number)).unlink()
+            found = True
+    return found
+
+
+def _again(store: Store, retry: bool) -> set[int]:
+    """The parts to make again, for an input that could not be read to its end may be there now: with `retry` all such,
+    else those whose reason passes."""
+    return {
+        number
+        for number, part in enumerate(store.content["parts"])
+        if any(retry or reason in TRANSIENT for _, reason, _ in part["incomplete"])
+    }
+
+
+def _changes(plan: Plan, store: Store, again: Collection[int]) -> list[str]:
+    """What the store's documents were made of and the manifest no longer says, by name; parts that are made again
+    apart."""
     stage = store.content["stage"]
     changed = [name for name, digest in plan.stage.items() if stage.get(name) != digest]
-    if not changed and not _same_inputs(plan, store):
+    if not changed and not _same_inputs(plan, store, again):
         changed.append("inputs")
     return changed
 
 
-def _same_inputs(plan: Plan, store: Store) -> bool:
-    parts = store.content["parts"]
-    if [part["inputs"]["listing"] for part in parts] != plan.listing():
+def _same_inputs(plan: Plan, store: Store, again: Collection[int]) -> bool:
+    parts, listing = store.content["parts"], plan.listing()
+    if len(parts) != len(listing):
+        return False
+    kept = [number for number in range(len(parts)) if number not in again]
+    if any(parts[number]["inputs"]["listing"] != listing[number] for number in kept):
         return False
     stamps = {part_name(number): stamps_digest(task.inputs) for number, task in enumerate(plan.tasks)}
     file = store.path / executors.LOGS / STAMPS
     known: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(file.read_bytes())
-    for part, task in zip(parts, plan.tasks, strict=True):
+    for part, task in ((parts[number], plan.tasks[number]) for number in kept):
         if known.get(part["part"]) != stamps[part["part"]]:
             digest = part["inputs"]["content"]
             if digest is None or content_digest(task.inputs) != digest:
@@ -200,11 +242,11 @@ def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
     return entry is not None and entry["key"] == decide.decision_key(content, plan.policy)
 
 
-def _reopen(plan: Plan, store: Store, keep: bool, retry: bool) -> None:
+def _reopen(plan: Plan, store: Store, keep: bool, again: Collection[int]) -> None:
     """Make ready to build again into a finished store.
 
-    With `keep` its parts stay, with `retry` but for incomplete ones; it stays finished until something in it
-    has to change. Markers of annotations that an interrupted build has already added are kept.
+    With `keep` its parts stay but for those in `again`; it stays finished until something in it has to change.
+    Markers of annotations that an interrupted build has already added are kept.
     """
     path, content = store.path, store.content
     if not keep:
@@ -220,7 +262,7 @@ def _reopen(plan: Plan, store: Store, keep: bool, retry: bool) -> None:
     for number, part in enumerate(content["parts"]):
         marker = read_marker(path, part["part"])
         key = plan.key(number)
-        if retry and part["incomplete"]:
+        if number in again:
             marker_path(path, part["part"]).unlink(missing_ok=True)
         elif (
             marker is None
@@ -295,7 +337,7 @@ def _run(
     if missing:
         step = Annotate(path, plan.annotators, plan.digests, missing, path / WORK / "progress")
         stages.append(executors.Stage(ANNOTATIONS, [step], len(missing)))
-    with executors.main_log(logs):
+    with main_log(logs):
         match manifest.executor:
             case SlurmExecutor() as options:
                 jobs = executors.slurm(options, manifest, stages, logs=logs, finish=[FinishStep(manifest)])

@@ -23,10 +23,10 @@ from datatrove.pipeline.base import PipelineStep
 from corpus.lock import lock as one_writer
 from gristmill.base.atomic import sweep
 from gristmill.base.progress import Progress, Silent
+from gristmill.base.workers import Workers, main_log
 from mixtures import tokenizer
 from mixtures.documents import Documents, local_documents
 from mixtures.manifest import MixtureManifest
-from mixtures.processes import ProcessExecutor
 from mixtures.tokenizer import TokenizerFile
 from mixtures.tokenstore import Identity, TokenStore, finish, part_footer, write_part
 
@@ -178,14 +178,15 @@ def _run(
     try:
         board = scratch / "board"
         board.write_bytes(bytes(16 * len(targets)))
-        executor = ProcessExecutor(
+        executor = Workers(
             [ReadDocuments(reads), WriteTokens(str(made.path), targets, str(board))],
             tasks=len(targets),
             workers=workers,
             logging_dir=str(scratch / "log"),
+            skip_completed=False,
         )
         total = sum(documents.count([part]) for documents, part in reads)
-        with _shown(board, total, progress):
+        with main_log(scratch / "log"), _shown(board, total, progress):
             executor.run()
     finally:
         if threads is None:

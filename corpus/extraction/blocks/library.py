@@ -21,9 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.extraction.blocks import build
+from corpus.extraction.structure import Format
 
 CLASS_SLOTS = 1 << 16
 """Slots of the class table: scores of hashed class names, ids and roles."""
+
+FORMATS = ("markdown", "plain")
+"""Forms of the assembled text, by the library's number."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -63,10 +67,11 @@ class Page:
     """A page as the library has read it. Use it as a context manager: the memory is the library's."""
 
     def __init__(self, html: bytes | str, url: str | None = None) -> None:
+        self._handle: int | None = None
         self._library = load()
         data = html.encode("utf-8", "replace") if isinstance(html, str) else html
         address = (url or "").encode("utf-8", "replace")
-        self._handle: int | None = self._library.gm_parse(data, len(data), address, len(address))
+        self._handle = self._library.gm_parse(data, len(data), address, len(address))
         if not self._handle:
             raise MemoryError("no memory for this page")
 
@@ -158,6 +163,24 @@ class Page:
             self._library.gm_second_features(self.handle, given.ctypes.data, out.ctypes.data, out.shape[1])
         )
         return out
+
+    def assemble(self, keep: npt.NDArray[np.bool_], format: Format = "markdown") -> str:
+        """The text of the blocks to keep, with its structure.
+
+        Args:
+            keep: one a block.
+            format: "markdown" writes headings, lists, quotes, tables and code with their marks; "plain" has
+                the same lines without marks, and tabs between cells.
+        """
+        chosen = np.ascontiguousarray(keep, np.uint8)
+        if chosen.shape != (len(self),):
+            raise ValueError(f"{len(self)} choices are needed, not {chosen.shape}")
+        size = ctypes.c_size_t()
+        number = FORMATS.index(format)
+        data = self._library.gm_assemble(self.handle, chosen.ctypes.data, number, ctypes.byref(size))
+        if not data:
+            raise MemoryError("no memory for this page")
+        return ctypes.string_at(data, size.value).decode("utf-8", "replace")
 
     def class_statistics(self, kept: Floats) -> tuple[npt.NDArray[np.uint16], Floats, Floats]:
         """What a class table is made from: slots of this page, words in elements of that class, kept words.
@@ -268,8 +291,11 @@ def _load() -> ctypes.CDLL | str:
 
 
 def _open(wanted: str) -> ctypes.CDLL | None:
-    """The library beside this module, if it is of the sources with this digest."""
+    """The library beside this module, if the sources with this digest were compiled into it."""
     try:
+        # Looked up in the file: a library once loaded from a path hides one that is built there later.
+        if wanted.encode() not in build.LIBRARY.read_bytes():
+            return None
         library = ctypes.CDLL(str(build.LIBRARY))
         _declare(library)
     except (OSError, AttributeError):
@@ -313,6 +339,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "gm_truncated": (ctypes.c_int32, [pointer]),
         "gm_block_features": (ctypes.c_int32, [pointer, pointer, pointer, size]),
         "gm_second_features": (ctypes.c_int32, [pointer, pointer, pointer, size]),
+        "gm_assemble": (pointer, [pointer, pointer, ctypes.c_int32, sized]),
         "gm_class_statistics": (ctypes.c_int32, [pointer] * 5),
     }
     for name, (result, arguments) in signatures.items():

@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "assemble.hpp"
 #include "features.hpp"
 
 #ifndef GRISTMILL_SOURCE_DIGEST
@@ -12,6 +13,7 @@ using namespace gristmill;
 
 struct gm_page {
   Page page;
+  std::string assembled;
 };
 
 namespace {
@@ -105,6 +107,15 @@ int32_t gm_second_features(const gm_page* page, const float* probabilities, floa
     return 0;
   } catch (const std::bad_alloc&) {
     return -1;
+  }
+}
+
+const char* gm_assemble(gm_page* page, const uint8_t* keep, int32_t format, size_t* size) {
+  try {
+    page->assembled = assemble(page->page, keep, format ? Format::PLAIN : Format::MARKDOWN);
+    return view(page->assembled, size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
   }
 }
 

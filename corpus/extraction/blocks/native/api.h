@@ -50,6 +50,9 @@ GRISTMILL_API int32_t gm_truncated(const gm_page* page);
 GRISTMILL_API int32_t gm_block_features(const gm_page* page, const float* class_table, float* out, size_t stride);
 GRISTMILL_API int32_t gm_second_features(const gm_page* page, const float* probabilities, float* out, size_t stride);
 
+/* The text of the blocks with a non-zero byte in `keep`. `format`: 0 Markdown, 1 plain. NULL without memory. */
+GRISTMILL_API const char* gm_assemble(gm_page* page, const uint8_t* keep, int32_t format, size_t* size);
+
 /* How much of what stands in elements with a class name is main text: for each slot of the class table that the
    page has, the words in such elements and those of them that `kept` (a share per block) keeps. Returns how many
    slots; the arrays hold 65,536. */

@@ -65,6 +65,10 @@ int to_number(Span text, int otherwise) {
   return i == first ? otherwise : negative ? -value : value;
 }
 
+// How many columns or rows a cell spans; more than MAX_SPAN are for show.
+constexpr int MAX_SPAN = 20;
+u8 span_of(Span value) { return static_cast<u8>(std::clamp(to_number(value, 1), 1, MAX_SPAN)); }
+
 class Builder {
  public:
   Builder(Span html, Page& page) : page_(page), tokenizer_(html), text_(page) {}
@@ -627,6 +631,12 @@ void Builder::describe(Node& node) {
         if (equals(attribute.name, "itemprop") && !value.empty()) {
           add_tokens(value, ITEMPROP_SEED, nullptr, node);
           if (equals(value, "articlebody") || equals(value, "description")) node.flags |= FLAG_ITEMPROP;
+        }
+        break;
+      case 7:
+        if (is_cell(node.tag)) {
+          if (equals(attribute.name, "colspan")) node.columns = span_of(value);
+          else if (equals(attribute.name, "rowspan")) node.rows = span_of(value);
         }
         break;
       case 11:

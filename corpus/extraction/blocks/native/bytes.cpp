@@ -5,7 +5,8 @@ namespace gristmill {
 CharacterKind kind_of(u32 c) {
   if (c < 0xC0) {  // Latin-1's signs; ª ² ³ µ ¹ º ¼ ½ ¾ count as letters, as in Python's \w
     if (c == 0xA0 || c == 0x85) return KIND_SPACE;
-    if (c < 0xA0 || c == 0xAD) return KIND_NOTHING;
+    if (c < 0xA0) return KIND_PUNCTUATION;  // what Windows-1252 read as Latin-1 leaves: no letters
+    if (c == 0xAD) return KIND_NOTHING;
     if (c == 0xBB) return KIND_CLOSE;
     const bool letter = c == 0xAA || c == 0xB2 || c == 0xB3 || c == 0xB5 || c == 0xB9 || c == 0xBA || c == 0xBC ||
                         c == 0xBD || c == 0xBE;

@@ -52,6 +52,7 @@ struct Node {
   u8 list_depth = 0;    // how many lists it is in
   u8 quote_depth = 0;
   int ordinal = 0;      // a list item's number in an ordered list; the next one's in the list itself
+  u8 columns = 1, rows = 1;  // that a cell spans
   int language = -1;    // of code, into Page::languages
   // Totals over everything inside, known after the pass.
   int words = 0;

@@ -270,8 +270,8 @@ bool TextWriter::close() {
   const Node& node = page_.nodes[block_.node];
   if (block_.words == 0 || (node.flags & FLAG_SELECT) || page_.blocks.size() >= MAX_BLOCKS) {
     if (block_.words && !(node.flags & FLAG_SELECT)) page_.truncated = true;
-    const bool keep = block_.words == 0 && is_cell(node.tag) && block_.end > block_.begin;
-    if (keep) {
+    const bool keep = block_.words == 0 && (node.flags & FLAG_TABLE) && block_.end > block_.begin;
+    if (keep && page_.scraps.size() < MAX_BLOCKS) {
       page_.scraps.push_back({block_.begin, block_.end, block_.node, static_cast<int>(page_.blocks.size())});
     } else {
       page_.text.resize(block_.begin);

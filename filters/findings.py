@@ -1,0 +1,30 @@
+"""Pieces of a text that something was found in, and how annotators store them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+Finding = tuple[int, int, str]
+"""Start and end in code points, and the kind of what stands there."""
+
+SPANS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("kind", pa.string())]))
+"""Type of a column of findings: in order, never overlapping."""
+
+
+def rows(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings as the values of a SPANS column."""
+    return [{"start": start, "end": end, "kind": kind} for start, end, kind in findings]
+
+
+def disjoint(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings in order without overlaps: of two that overlap the one that starts first, then the longer."""
+    kept: list[Finding] = []
+    reached = 0
+    for finding in sorted(findings, key=lambda found: (found[0], -found[1])):
+        if finding[0] >= reached:
+            kept.append(finding)
+            reached = finding[1]
+    return kept

@@ -1,0 +1,98 @@
+"""Where any of many keywords stand in a text, found in one pass (Aho and Corasick 1975, CACM 18/6).
+
+The automaton is a dense table over ASCII; every other character returns it to its beginning. It serves as a
+prefilter: a text without keywords costs one look-up a character, and what stands at a keyword is then judged
+by slower means.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.jit import kernel
+
+CodePoints = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.int64]
+
+_ALPHABET = 128
+
+
+class Keywords:
+    """An automaton for ASCII keywords, told apart from each other but not by case.
+
+    Args:
+        words: the keywords, each at least one character.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = tuple(dict.fromkeys(word.lower() for word in words))
+        self._next, self._longest = _automaton(self.words)
+
+    def find(self, code_points: CodePoints) -> list[tuple[int, str]]:
+        """Start and keyword of every occurrence, by their ends; of keywords that end at the same place the
+        longest alone."""
+        ends, which = _scan(code_points, self._next, self._longest)
+        return [
+            (end - len(self.words[word]), self.words[word])
+            for end, word in zip(ends.tolist(), which.tolist(), strict=True)
+        ]
+
+
+def _automaton(words: tuple[str, ...]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+    """Transitions, int16[states, 128], and the longest keyword that ends in each state, or -1."""
+    children: list[dict[int, int]] = [{}]
+    longest = [-1]
+    for number, word in enumerate(words):
+        state = 0
+        for character in word:
+            code = ord(character)
+            if code >= _ALPHABET:
+                raise ValueError(f"not ASCII: {word!r}")
+            if code not in children[state]:
+                children[state][code] = len(children)
+                children.append({})
+                longest.append(-1)
+            state = children[state][code]
+        longest[state] = number
+    table = np.zeros((len(children), _ALPHABET), np.int16)
+    fallback = [0] * len(children)
+    queue = deque([0])
+    while queue:
+        state = queue.popleft()
+        if state:
+            table[state] = table[fallback[state]]
+            if longest[state] < 0:
+                longest[state] = longest[fallback[state]]
+        for code, child in children[state].items():
+            fallback[child] = int(table[state, code]) if state else 0
+            table[state, code] = child
+            queue.append(child)
+    # Capitals go where small letters go.
+    table[:, ord("A") : ord("Z") + 1] = table[:, ord("a") : ord("z") + 1]
+    return table, np.array(longest, np.int16)
+
+
+@kernel
+def _scan(
+    code_points: CodePoints, table: npt.NDArray[np.int16], longest: npt.NDArray[np.int16]
+) -> tuple[Places, Places]:
+    ends, which = np.empty(16, np.int64), np.empty(16, np.int64)
+    count = 0
+    state = np.int64(0)
+    for at in range(len(code_points)):
+        code_point = code_points[at]
+        if code_point >= _ALPHABET:
+            state = np.int64(0)
+            continue
+        state = np.int64(table[state, code_point])
+        if longest[state] >= 0:
+            if count == len(ends):
+                ends = np.append(ends, np.empty(count, np.int64))
+                which = np.append(which, np.empty(count, np.int64))
+            ends[count], which[count] = at + 1, longest[state]
+            count += 1
+    return ends[:count], which[:count]

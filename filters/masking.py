@@ -1,0 +1,104 @@
+"""Replacing what was found in a text by tokens that say what stood there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from filters.findings import Finding
+from gristmill.base.errors import UserError, did_you_mean
+
+TOKENS: dict[str, str] = {
+    "email": "<EMAIL>",
+    "ip": "<IP_ADDRESS>",
+    "phone": "<PHONE_NUMBER>",
+    "card": "<CARD_NUMBER>",
+    "iban": "<IBAN>",
+    "national_id": "<NATIONAL_ID>",
+    "password": "<PASSWORD>",
+    "key": "<KEY>",
+}
+"""What stands for each family of kinds. <EMAIL>, <IP_ADDRESS>, <PASSWORD> and <KEY> are the tokens of the BigCode
+project (Li et al. 2023, "StarCoder", arXiv 2305.06161, section 4.4); the others are made after them."""
+
+TOKEN = re.compile(r"<[A-Z][A-Z_]*>")
+"""The form of these tokens: annotators look through them, and find in a masked text what they found in the text."""
+
+FAMILIES = {"ipv4": "ip", "ipv6": "ip", "url_password": "password"}
+"""Kinds that share a token, apart from national identifiers (`de_steuer_id`) and provider's keys (`github_token`)."""
+_COUNTRY = re.compile(r"[a-z]{2}_")
+
+
+def family(kind: str) -> str:
+    """The family of a kind: a key of TOKENS."""
+    if kind in TOKENS:
+        return kind
+    if kind in FAMILIES:
+        return FAMILIES[kind]
+    return "national_id" if _COUNTRY.match(kind) else "key"
+
+
+class Masking:
+    """Tokens for kinds of findings.
+
+    Args:
+        tokens: instead of TOKENS, for families or single kinds; None leaves what was found in its place.
+
+    Raises UserError for a family that does not exist.
+    """
+
+    def __init__(self, tokens: Mapping[str, str | None] | None = None) -> None:
+        for name in tokens or {}:
+            if name not in TOKENS and name not in FAMILIES and not _is_kind(name):
+                raise UserError(f"unknown kind '{name}'", mend=did_you_mean(name, [*TOKENS, *FAMILIES]))
+        self.tokens: dict[str, str | None] = {**TOKENS, **(tokens or {})}
+
+    def token(self, kind: str) -> str | None:
+        """The token of a kind, or of its family."""
+        return self.tokens[kind] if kind in self.tokens else self.tokens[family(kind)]
+
+    def mask(self, text: str, findings: Sequence[Finding]) -> tuple[str, list[Finding]]:
+        """The text with findings replaced, and those that were.
+
+        Raises ValueError where findings overlap, are out of order or lie outside the text: then they are not of
+        this text.
+        """
+        pieces, done = [], []
+        reached = 0
+        for start, end, kind in findings:
+            if not reached <= start <= end <= len(text):
+                raise ValueError(f"no piece of this text: {start} to {end}")
+            token = self.token(kind)
+            if token is not None:
+                pieces += [text[reached:start], token]
+                done.append((start, end, kind))
+                reached = end
+        return "".join([*pieces, text[reached:]]), done
+
+
+def _is_kind(name: str) -> bool:
+    """Whether annotators know such a kind."""
+    from filters.annotators.secrets import TOKENS as PROVIDERS
+    from filters.pii.national_ids import NATIONAL_IDS
+
+    return (
+        name in PROVIDERS
+        or name in ("private_key", "jwt")
+        or any(name == known.kind for known in NATIONAL_IDS)
+    )
+
+
+def original(at: Sequence[Finding], lengths: Sequence[int], place: int) -> int:
+    """Where in the text something stands that stands at `place` in the text after masking.
+
+    Args:
+        at: what was replaced.
+        lengths: of the tokens that stand there now.
+        place: an offset outside the tokens.
+    """
+    shift = 0
+    for (start, end, _), length in zip(at, lengths, strict=True):
+        if place < start + shift + length:
+            break
+        shift += length - (end - start)
+    return place - shift

@@ -36,6 +36,8 @@ class Ledger:
     """Records that could have become documents."""
     ignored: Counter[str] = field(default_factory=Counter)
     """Records that are no pages by their nature (requests, metadata, ...), by type."""
+    masked: Counter[str] = field(default_factory=Counter)
+    """What was replaced in texts, by kind."""
     input_bytes: int = 0
     """Bytes of input that were read, as they lie (compressed)."""
     stored: int = 0
@@ -48,6 +50,7 @@ class Ledger:
         self.rows.clear()
         self.incomplete.clear()
         self.ignored.clear()
+        self.masked.clear()
         self.records = self.input_bytes = self.stored = self.dropped = 0
 
     def drop(

@@ -397,8 +397,32 @@ class DatasetSource(_Defaults):
     """Without streaming: rows a part."""
 
 
+class Mask(Model):
+    """Masking: what annotators found in the texts is replaced by tokens."""
+
+    columns: tuple[str, ...] = Field(default=("pii.spans",), min_length=1)
+    """Columns of the store that say where: `pii.spans`, `secrets.spans`."""
+    tokens: dict[str, str | None] = {}
+    """What stands for each kind (`email`, `ip`, `phone`, `card`, `iban`, `national_id`, `password`, `key`, or
+    a single one such as `us_ssn`), where it is not to be `<EMAIL>` and so on; null leaves the kind as it is."""
+
+
+class StoreSource(Model):
+    """Documents of another document store: they keep their ids, and say where they come from."""
+
+    type: Literal["store"]
+    path: str
+    """Folder of the store."""
+    policy: str | None = None
+    """Only the documents that this policy of the store keeps."""
+    where: str | None = None
+    """Only the documents that make this SQL condition over the store's columns true."""
+    mask: Mask | None = None
+    """Replace what annotators found; without it texts stay as they are."""
+
+
 Source = Annotated[
-    WarcSource | CommonCrawlSource | FilesSource | JsonlSource | ParquetSource | DatasetSource,
+    WarcSource | CommonCrawlSource | FilesSource | JsonlSource | ParquetSource | DatasetSource | StoreSource,
     Field(discriminator="type"),
 ]
 

@@ -183,6 +183,7 @@ class StoreWriter(PipelineStep):
             "ledger_rows": len(ledger.rows),
             "records": ledger.records,
             "ignored": dict(sorted(ledger.ignored.items())),
+            "masked": dict(sorted(ledger.masked.items())),
             "reasons": ledger.reasons(),
             "incomplete": [[lost.input, lost.reason, lost.detail] for lost in ledger.incomplete],
             "files": {name: file_facts(self.folder / name / f"{part}.parquet") for name in names},

@@ -28,3 +28,15 @@ def disjoint(findings: Iterable[Finding]) -> list[Finding]:
             kept.append(finding)
             reached = finding[1]
     return kept
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings in order, those that overlap as one: all that any of them covers, of the kind of the first."""
+    joined: list[Finding] = []
+    for start, end, kind in sorted(findings, key=lambda found: (found[0], -found[1])):
+        if joined and start < joined[-1][1]:
+            first, reached, known = joined[-1]
+            joined[-1] = (first, max(reached, end), known)
+        else:
+            joined.append((start, end, kind))
+    return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 
 from filters.base import Annotator, annotate_texts
 from filters.decide import BoundRules
+from filters.findings import merged
+from filters.masking import Masking
 
 BATCH_SIZE = 256
 """Documents a batch: enough to spread the cost of a call."""
@@ -130,3 +133,45 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array(values).cast(kind)
+
+
+class MaskStep(PipelineStep):
+    """Replaces what annotators found in a text by tokens, and takes the columns of spans away, which hold no more.
+
+    The number of replacements goes to `Document.metadata["masked"]`, by kind, and to the statistics.
+
+    Args:
+        masking: the tokens.
+        columns: names of columns of spans in `Document.metadata`, as `AnnotatorStep` writes them.
+    """
+
+    type = "🎭 - MASK"
+    name = "masking"
+
+    def __init__(self, masking: Masking | None = None, columns: Sequence[str] = ("pii.spans",)) -> None:
+        super().__init__()
+        self.masking = masking if masking is not None else Masking()
+        self.columns = tuple(columns)
+
+    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        for document in data or ():
+            with self.track_time():
+                for kind, count in mask_document(document, self.masking, self.columns).items():
+                    self.stat_update(f"masked_{kind}", value=count)
+            yield document
+
+
+def mask_document(document: Document, masking: Masking, columns: Sequence[str]) -> dict[str, int]:
+    """Mask a document in place; returns how many findings of each kind were replaced."""
+    found = [
+        (span["start"], span["end"], span["kind"])
+        for column in columns
+        for span in document.metadata.pop(column, None) or ()
+    ]
+    if not found:
+        return {}
+    document.text, done = masking.mask(document.text, merged(found))
+    counts = dict(sorted(Counter(kind for _, _, kind in done).items()))
+    if counts:
+        document.metadata["masked"] = counts
+    return counts

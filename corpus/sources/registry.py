@@ -12,6 +12,7 @@ from corpus.manifest import (
     FilesSource,
     JsonlSource,
     ParquetSource,
+    StoreSource,
     WarcSource,
 )
 from corpus.sources.base import Source
@@ -20,6 +21,7 @@ from corpus.sources.dataset import Dataset
 from corpus.sources.files import Files
 from corpus.sources.jsonl import Jsonl
 from corpus.sources.parquet import Parquet
+from corpus.sources.stored import Stored
 from corpus.sources.warc import Warc
 
 CRAWL = "crawl"
@@ -42,3 +44,5 @@ def build_source(manifest: CorpusManifest) -> Source:
             return Parquet(options, name)
         case DatasetSource():
             return Dataset(options, name)
+        case StoreSource():
+            return Stored(options, name, manifest.output)

@@ -16,7 +16,11 @@ from filters.annotators.gopher import Gopher
 from filters.annotators.gopher_repetition import GopherRepetition
 from filters.annotators.language import Language
 from filters.annotators.markup import Markup
+from filters.annotators.nemotron_cc import NemotronCC
+from filters.annotators.pii import Pii
+from filters.annotators.secrets import Secrets
 from filters.annotators.stats import Stats
+from filters.annotators.url import UrlAnnotator
 from filters.base import Annotator
 from filters.dedup import exact
 from filters.naming import renamed
@@ -31,7 +35,11 @@ ANNOTATORS: dict[str, type[Any]] = {
     "gopher_repetition": GopherRepetition,
     "language": Language,
     "markup": Markup,
+    "nemotron_cc": NemotronCC,
+    "pii": Pii,
+    "secrets": Secrets,
     "stats": Stats,
+    "url": UrlAnnotator,
 }
 
 

@@ -8,10 +8,10 @@ decisions and
 the store's bytes are the same however often it was, and whatever the number of workers.
 
 What a finished store was made of is compared with the manifest first: nothing to do, only decisions or
-duplicates to make again, annotators to add or remove (`corpus.annotate`: the documents stay as they are, and
-the inputs are not read), or a refusal that says what changed. Inputs count as unchanged when their names,
-sizes and modification times (or what a server says of the version) are; where a local file was merely
-touched, its bytes are compared.
+duplicates to make again, annotators to add or remove (`corpus.annotate`: the documents stay as they are,
+and the inputs are not read), or a refusal that says what changed. Inputs count as unchanged when their
+names, sizes and modification times (or what a server says of the version) are; where a local file was
+merely touched, its bytes are compared.
 
 Under Slurm the command submits a job array over the parts and a dependent job that finishes the store, and
 returns at
@@ -37,7 +37,7 @@ from datatrove.pipeline.base import PipelineStep
 from corpus import decide, executors
 from corpus.annotate import Annotate, missing_annotators, settle
 from corpus.inputs import content_digest, is_remote, stamps_digest
-from corpus.ledger import CHANGED, TRANSIENT, Ledger
+from corpus.ledger import TRANSIENT, Ledger
 from corpus.lock import lock
 from corpus.manifest import CorpusManifest, LocalExecutor, RayExecutor, SlurmExecutor
 from corpus.parts import WORK, StoreWriter, annotation_folder, find_file, marker_path, part_name, read_marker
@@ -45,6 +45,7 @@ from corpus.plan import Plan, make_plan, outlook
 from corpus.sources.base import Task
 from corpus.steps import SourceStep, StoredTasks, early_drop_step
 from corpus.store import FORMAT, STORE_JSON, VERSION, Store, try_open, write_store
+from corpus.transfer import CHANGED
 from corpus.watch import Watch
 from filters.step import AnnotatorStep
 from gristmill.base.atomic import atomic_write, sweep
@@ -165,8 +166,8 @@ def _tell_outlook(plan: Plan, pending: Sequence[int], progress: Progress) -> Non
 
 
 def _forget_changed(path: Path, numbers: Iterable[int]) -> bool:
-    """Drop the parts of which an input became another one while it was read, so that they are made from one version;
-    returns whether there are any."""
+    """Drop the parts of which an input became another one while it was read, so that they are made from
+    one version; returns whether there are any."""
     found = False
     for number in numbers:
         marker = read_marker(path, part_name(number)) or {"incomplete": []}
@@ -177,8 +178,8 @@ def _forget_changed(path: Path, numbers: Iterable[int]) -> bool:
 
 
 def _again(store: Store, retry: bool) -> set[int]:
-    """The parts to make again, for an input that could not be read to its end may be there now: with `retry` all such,
-    else those whose reason passes."""
+    """The parts to make again, for an input that could not be read to its end may be there now: with
+    `retry` all such, else those whose reason passes."""
     return {
         number
         for number, part in enumerate(store.content["parts"])
@@ -187,8 +188,8 @@ def _again(store: Store, retry: bool) -> set[int]:
 
 
 def _changes(plan: Plan, store: Store, again: Collection[int]) -> list[str]:
-    """What the store's documents were made of and the manifest no longer says, by name; parts that are made again
-    apart."""
+    """What the store's documents were made of and the manifest no longer says, by name; parts that are
+    made again apart."""
     stage = store.content["stage"]
     changed = [name for name, digest in plan.stage.items() if stage.get(name) != digest]
     if not changed and not _same_inputs(plan, store, again):
@@ -245,8 +246,8 @@ def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
 def _reopen(plan: Plan, store: Store, keep: bool, again: Collection[int]) -> None:
     """Make ready to build again into a finished store.
 
-    With `keep` its parts stay but for those in `again`; it stays finished until something in it has to change.
-    Markers of annotations that an interrupted build has already added are kept.
+    With `keep` its parts stay but for those in `again`; it stays finished until something in it has to
+    change. Markers of annotations that an interrupted build has already added are kept.
     """
     path, content = store.path, store.content
     if not keep:

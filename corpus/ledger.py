@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from corpus.schema import LEDGER
+from corpus.transfer import CHANGED, CONNECTION_LOST
 
-
-TRANSIENT = frozenset({"connection_lost", "changed", "cannot_open", "cannot_read"})
+TRANSIENT = frozenset({CONNECTION_LOST, CHANGED, "cannot_open", "cannot_read"})
 """Reasons for an incomplete input that may be gone next time: the same command tries again."""
 
 

@@ -23,6 +23,7 @@ from filters.registry import annotator_digest, build_annotator
 from filters.rules import load_ruleset
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
+from gristmill.base.numbers import human_count
 from gristmill.base.progress import Progress
 
 PLACES = frozenset({"paths", "roots", "path", "data_files", "base_url", "storage_options", "transfer"})
@@ -64,6 +65,41 @@ class Plan:
     def listing(self) -> list[str]:
         """What the inputs of every part are called, and how large they are."""
         return [digest_json([listing_digest(task.inputs), task.span]) for task in self.tasks]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How much there is to read."""
+
+    parts: int
+    inputs: int
+    """Files; a look-up in an index counts as one."""
+    records: int | None
+    """Records, where an index has counted them."""
+    bytes: int | None
+    """As they lie, where that is known."""
+    estimated: bool
+    """Whether the bytes are reckoned from some of the inputs."""
+
+    def __str__(self) -> str:
+        counts = [f"{self.records:,} records" if self.records is not None else f"{self.inputs:,} inputs"]
+        if self.bytes is not None:
+            counts.append(f"{'about ' if self.estimated else ''}{human_count(self.bytes)}B")
+        return f"{', '.join(counts)} to read in {self.parts:,} parts"
+
+
+def outlook(plan: Plan, numbers: Sequence[int] | None = None) -> Outlook:
+    """What the plan is about to read, all of it or the parts with these numbers."""
+    tasks = [plan.tasks[number] for number in (range(len(plan.tasks)) if numbers is None else numbers)]
+    records = [task.records for task in tasks]
+    sizes = [task.size if plan.source.unit == "B" else None for task in tasks]
+    return Outlook(
+        parts=len(tasks),
+        inputs=len({item.name for task in tasks for item in task.inputs}),
+        records=None if None in records else sum(filter(None, records)),
+        bytes=None if None in sizes else sum(filter(None, sizes)),
+        estimated=any(task.estimated for task in tasks),
+    )
 
 
 def make_plan(manifest: CorpusManifest, progress: Progress | None = None, *, with_tasks: bool = True) -> Plan:

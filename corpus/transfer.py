@@ -18,6 +18,10 @@ from typing import Protocol
 
 from corpus.manifest import Transfer
 
+CHANGED = "changed"
+"""Reason of an incomplete input that became another file while it was read."""
+CONNECTION_LOST = "connection_lost"
+"""Reason of an incomplete input that broke off."""
 CHUNK = 1 << 18
 BLOCK = 1 << 20
 """What is fetched at least where a file is read here and there; 16 such blocks are kept."""
@@ -50,6 +54,14 @@ class Beyond(OSError):
 
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, Beyond, Changed, GaveUp)
 """What no second try mends."""
+
+
+def reason_of(error: Exception, otherwise: str) -> str:
+    """Why an input is incomplete: what the transfer says, or what the reader thinks where it was not the
+    transfer."""
+    if isinstance(error, Changed):
+        return CHANGED
+    return CONNECTION_LOST if isinstance(error, GaveUp) else otherwise
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from corpus.ledger import Ledger
 from corpus.manifest import ParquetSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
+from corpus.transfer import reason_of
 from gristmill.base.errors import UserError, describe, did_you_mean
 from gristmill.base.progress import Progress
 
@@ -70,7 +71,7 @@ class Parquet:
             try:
                 file = pq.ParquetFile(stream)
             except (OSError, pa.ArrowException) as error:
-                ledger.give_up(item.name, "not_parquet", describe(error))
+                ledger.give_up(item.name, reason_of(error, "not_parquet"), describe(error))
                 return
             low, high = task.span or (0, file.metadata.num_row_groups)
             number = sum(file.metadata.row_group(group).num_rows for group in range(low))
@@ -83,7 +84,8 @@ class Parquet:
                         if document is not None:
                             yield document
                 except (OSError, pa.ArrowException) as error:
-                    ledger.give_up(item.name, "corrupt", f"row group {group}: {describe(error)}", number)
+                    detail = f"row group {group}: {describe(error)}"
+                    ledger.give_up(item.name, reason_of(error, "corrupt"), detail, number)
                 number += size
                 done += size
                 meter(done)

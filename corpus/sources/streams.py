@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from fastwarc.stream_io import Lz4Reader, ZstdReader
 
-from corpus.transfer import Changed
+from corpus.transfer import CONNECTION_LOST, reason_of
 from gristmill.base.errors import describe
 
 CHUNK = 1 << 20
@@ -100,7 +100,7 @@ def unpack(raw: Tally) -> Iterator[Piece]:
 
 def broken(error: OSError, offset: int) -> Lost:
     """What an error of reading means for the input."""
-    return Lost("changed" if isinstance(error, Changed) else "connection_lost", describe(error), offset)
+    return Lost(reason_of(error, CONNECTION_LOST), describe(error), offset)
 
 
 class _Prefixed:

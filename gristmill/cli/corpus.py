@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from corpus.build import BuildSummary
     from corpus.decide import Decisions
     from corpus.manifest import CorpusManifest
+    from corpus.plan import Outlook
 
 app = typer.Typer(
     help="Build document stores, decide what is kept, report and inspect.",
@@ -59,6 +60,21 @@ def build_command(
     emit(asdict(summary), as_json, lambda: _print_build(summary))
     if summary.exit_code:
         raise typer.Exit(summary.exit_code)
+
+
+@app.command("plan")
+def plan_command(
+    manifest: ManifestArgument, overrides: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Say what a build would read, before anything of it is read; an index is asked, and its answer kept."""
+    corpus = _load(manifest, overrides)
+    from corpus.plan import make_plan, outlook
+
+    with show_progress(as_json) as progress:
+        plan = make_plan(corpus, progress)
+    ahead = outlook(plan)
+    first = [item.name for task in plan.tasks[:5] for item in task.inputs[:1]]
+    emit({"name": corpus.name, **asdict(ahead), "first": first}, as_json, lambda: _print_plan(corpus, ahead))
 
 
 @app.command("decide")
@@ -132,6 +148,20 @@ def inspect_command(
     rules = load_ruleset(corpus.policy.rules, "policy.rules") if corpus.policy else None
     found = inspect(Store.open(corpus.output), key, rules)
     emit(found, as_json, lambda: _print_document(found, text))
+
+
+def _print_plan(corpus: CorpusManifest, ahead: Outlook) -> None:
+    from gristmill.base.numbers import human_count
+
+    table = _table(f"{corpus.name}: to be read")
+    table.add_row("inputs", f"{ahead.inputs:,}")
+    if ahead.records is not None:
+        table.add_row("records", f"{ahead.records:,}")
+    about = "about " if ahead.estimated else ""
+    table.add_row("bytes", "unknown" if ahead.bytes is None else f"{about}{human_count(ahead.bytes)}B")
+    table.add_row("parts", f"{ahead.parts:,}")
+    table.add_row("store", corpus.output)
+    console().print(table)
 
 
 def _print_build(summary: BuildSummary) -> None:

@@ -1,4 +1,4 @@
-"""Whether a fastText model file is whole.
+"""fastText model files: whether one is whole, and the loaded model, once a process.
 
 fastText itself does not notice: of a file that was cut (an interrupted download) it reads on past the end,
 and answers nonsense, or works for minutes. The layout is that of fastText's source: fasttext.cc (saveModel),
@@ -8,10 +8,16 @@ format.
 
 from __future__ import annotations
 
+import functools
 import mmap
 import struct
 from pathlib import Path
+from typing import Any
 
+from gristmill.base.errors import UserError
+
+PREFIX = "__label__"
+"""fastText's mark of labels."""
 MAGIC, VERSIONS = 793712314, (11, 12)
 """FASTTEXT_FILEFORMAT_MAGIC_INT32 and FASTTEXT_VERSION."""
 _CENTROIDS = 256
@@ -33,6 +39,27 @@ def problem(path: Path) -> str | None:
             except (struct.error, ValueError):
                 return "a fastText model that was cut short"
             return None if end <= len(data) else "a fastText model that was cut short"
+
+
+def check(path: Path) -> None:
+    """Raises UserError unless a file is a whole fastText model."""
+    try:
+        wrong = problem(path)
+    except OSError as error:
+        raise UserError(f"cannot read the fastText model: {error.strerror}", where=str(path)) from None
+    if wrong is not None:
+        raise UserError(wrong, where=str(path))
+
+
+@functools.lru_cache(maxsize=16)
+def load(path: Path) -> Any:
+    """The model of a file: one copy a process, however many ask for it. Raises UserError."""
+    import fasttext
+
+    try:
+        return fasttext.load_model(str(path))
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise UserError(f"cannot load the fastText model: {error}", where=str(path)) from None
 
 
 class _Reader:

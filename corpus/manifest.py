@@ -336,41 +336,52 @@ class FilesSource(_Defaults):
     """... or when the next file would take it over so many bytes."""
 
 
-class JsonlSource(_Defaults):
+class Rows(_Defaults):
+    """Tables: which fields are what. A field inside another one is named by its path (`content.text`)."""
+
+    text: str = "text"
+    """Field of the text."""
+    id: str | None = None
+    """Field that identifies a document; by default its file (or shard) and line (or row) do."""
+    url: str | None = "url"
+    """Field of the URL, where documents have one."""
+    keep: tuple[str, ...] | None = None
+    """Further fields that go into the column `metadata`: all by default, `[]` for none. What is not kept
+    is not read where the format allows it. Fields called as the store's own columns (`language`,
+    `license`, `fetched_at`, …) always become those."""
+
+    @field_validator("keep")
+    @classmethod
+    def _keep_once(cls, keep: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in keep or ():
+            if keep is not None and keep.count(name) > 1:
+                raise ValueError(f"field '{name}' is listed twice")
+        return keep
+
+
+class JsonlSource(Rows):
     """JSON lines, plain or compressed (gzip, zstd, lz4, bzip2, xz), one document a line."""
 
     type: Literal["jsonl"]
     paths: tuple[str, ...] = Field(min_length=1)
     """Files, folders or patterns; local or any fsspec URL."""
-    text: str = "text"
-    """Field of the text."""
-    id: str | None = None
-    """Field that identifies a document; by default its file and line do."""
-    url: str | None = "url"
-    """Field of the URL, where documents have one."""
     max_record_bytes: int = Field(default=16 * MEBIBYTE, ge=1)
     """A longer line goes to the ledger without being decoded."""
     bytes_per_part: int = Field(default=256 * MEBIBYTE, ge=1)
     """An uncompressed local file is cut into parts of about so many bytes."""
 
 
-class ParquetSource(_Defaults):
+class ParquetSource(Rows):
     """Parquet files, one document a row."""
 
     type: Literal["parquet"]
     paths: tuple[str, ...] = Field(min_length=1)
     """Files, folders or patterns; local or any fsspec URL."""
-    text: str = "text"
-    """Column of the text."""
-    id: str | None = None
-    """Column that identifies a document; by default its file and row do."""
-    url: str | None = "url"
-    """Column of the URL, where documents have one."""
     bytes_per_part: int = Field(default=256 * MEBIBYTE, ge=1)
     """A file is cut between row groups into parts of about so many uncompressed bytes."""
 
 
-class DatasetSource(_Defaults):
+class DatasetSource(Rows):
     """A data set of the Hugging Face Hub, or a local folder that the library `datasets` understands."""
 
     type: Literal["dataset"]
@@ -382,17 +393,12 @@ class DatasetSource(_Defaults):
     split: str = "train"
     """Split."""
     revision: str | None = None
-    """Commit of the Hub repository; pin it, or the next build may see other data."""
+    """Commit, tag or branch of the Hub repository. One build reads one commit, whatever it is called;
+    only a commit makes sure that the next build sees the same data."""
     data_files: tuple[str, ...] = ()
     """Files to load, where the data set needs to be told."""
     streaming: bool = True
     """Read shard by shard without a local copy; false prepares the data set in the cache first."""
-    text: str = "text"
-    """Column of the text."""
-    id: str | None = None
-    """Column that identifies a document; by default its shard and row do."""
-    url: str | None = "url"
-    """Column of the URL, where documents have one."""
     rows_per_part: int = Field(default=100_000, ge=1)
     """Without streaming: rows a part."""
 
@@ -403,8 +409,9 @@ class Mask(Model):
     columns: tuple[str, ...] = Field(default=("pii.spans",), min_length=1)
     """Columns of the store that say where: `pii.spans`, `secrets.spans`."""
     tokens: dict[str, str | None] = {}
-    """What stands for each kind (`email`, `ip`, `phone`, `card`, `iban`, `national_id`, `password`, `key`, or
-    a single one such as `us_ssn`), where it is not to be `<EMAIL>` and so on; null leaves the kind as it is."""
+    """What stands for each kind (`email`, `ip`, `phone`, `card`, `iban`, `national_id`, `password`,
+    `key`, or a single one such as `us_ssn`), where it is not to be `<EMAIL>` and so on; null leaves the
+    kind as it is."""
 
 
 class StoreSource(Model):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from corpus.ledger import Ledger
 from corpus.manifest import DatasetSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
-from gristmill.base.errors import UserError, describe, did_you_mean, missing_extra
+from gristmill.base.errors import UserError, describe, missing_extra
 from gristmill.base.progress import Progress
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -28,24 +29,17 @@ class Dataset:
 
     def __init__(self, options: DatasetSource, name: str) -> None:
         self.options, self.name = options, name
-        self.rows = RowReader(
-            "dataset", name, options.text, options.id, options.url, options.language, options.license
-        )
+        self.rows = RowReader("dataset", name, options)
+        self.revision = options.revision
+        """The commit that all parts of a build read; found out when its tasks are made."""
         if options.streaming:
             self.unit = "parts"
 
     def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task a shard, or one every `rows_per_part` rows. Raises UserError where the data set cannot
         be loaded."""
+        self.revision = self._commit()
         loaded = self._load()
-        names = loaded.column_names
-        for column in (self.options.text, self.options.id):
-            if column is not None and names and column not in names:
-                raise UserError(
-                    f"no column '{column}'",
-                    where=f"source.path: {self.options.path}",
-                    mend=did_you_mean(column, names),
-                )
         inputs = self._inputs()
         if self.options.streaming:
             return [Task(inputs, (shard, shard + 1), 1) for shard in range(loaded.num_shards)]
@@ -54,7 +48,8 @@ class Dataset:
         return [Task(inputs, span, span[1] - span[0]) for span in spans or [(0, 0)]]
 
     def read(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Document]:
-        """The documents of a shard or of a run of rows. A row's key is the shard and its number in there."""
+        """The documents of a shard or of a run of rows. A row's key is the shard and its number in
+        there."""
         assert task.span is not None
         low, high = task.span
         name = f"{Path(self.options.path).name}:{self.options.split}"
@@ -89,12 +84,12 @@ class Dataset:
             raise missing_extra("datasets", "hub", "a source of type dataset") from None
         options = self.options
         try:
-            return datasets.load_dataset(
+            loaded: Any = datasets.load_dataset(
                 options.path,
                 options.config,
                 data_files=list(options.data_files) or None,
                 split=options.split,
-                revision=options.revision,
+                revision=self.revision,
                 streaming=options.streaming,
                 **({"storage_options": options.storage_options} if options.storage_options else {}),
             )
@@ -106,6 +101,30 @@ class Dataset:
                 f"cannot load the data set: {type(error).__name__}: {what}",
                 where=f"source.path: {options.path}",
             ) from None
+        if not loaded.features:
+            # Nobody knows the columns before the first row is read.
+            return loaded
+        try:
+            chosen = self.rows.columns(list(_paths(loaded.features)))
+        except UserError as error:
+            raise UserError(error.what, where=f"source.path: {options.path}", mend=error.mend) from None
+        heads = [n for n in loaded.features if any(c == n or c.startswith(f"{n}.") for c in chosen)]
+        return loaded if options.keep is None else loaded.select_columns(heads)
+
+    def _commit(self) -> str | None:
+        """The commit of a Hub repository that the wanted revision is now; the revision itself where that
+        cannot be told (no network, no repository)."""
+        options = self.options
+        pinned = re.fullmatch(r"[0-9a-f]{40}", options.revision or "")
+        if pinned or options.data_files or Path(options.path).exists():
+            return options.revision
+        try:
+            from huggingface_hub import HfApi
+
+            return str(HfApi().dataset_info(options.path, revision=options.revision).sha)
+        except Exception:
+            # Whatever is wrong, loading the data set will tell it, or manage without the Hub.
+            return options.revision
 
     def _inputs(self) -> tuple[Input, ...]:
         """What tells whether the data set has changed: its revision, or its local files."""
@@ -116,3 +135,11 @@ class Dataset:
         if Path(options.path).is_dir():
             return tuple(walk(options.path))
         return (Input(f"{options.path}@{options.revision or ''}", options.path, None),)
+
+
+def _paths(features: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Names of columns, and the paths of the fields within them."""
+    for name, feature in features.items():
+        yield above + name
+        if isinstance(feature, Mapping):
+            yield from _paths(feature, f"{above}{name}.")

@@ -33,9 +33,7 @@ class Jsonl:
 
     def __init__(self, options: JsonlSource, name: str) -> None:
         self.options, self.name = options, name
-        self.rows = RowReader(
-            "jsonl", name, options.text, options.id, options.url, options.language, options.license
-        )
+        self.rows = RowReader("jsonl", name, options)
 
     def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task a file, or one about every `bytes_per_part` bytes of it."""
@@ -136,7 +134,8 @@ def _python(raw: Tally, opener: type[bz2.BZ2File] | type[lzma.LZMAFile]) -> Iter
 def _lines(
     pieces: Iterator[Piece], low: int, high: int | None, limit: int, *, input: str, ledger: Ledger
 ) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with the offset (decompressed) at which they begin; None for one that is longer than `limit`."""
+    """Lines with the offset (decompressed) at which they begin; None for one that is longer than
+    `limit`."""
     rest, begin = b"", low
     long = broken = False
     for piece in pieces:

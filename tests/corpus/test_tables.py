@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import pickle
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from corpus.sources.parquet import Parquet
 from gristmill.base.errors import UserError
 from tests.corpus import archives
 from tests.corpus.archives import prose
+from tests.corpus.crawl_server import FAULTS, SeededPlan, serving
 
+QUICK = {"first_pause_seconds": 0.001, "longest_pause_seconds": 0.004}
 ROWS: list[dict[str, Any]] = [
     {"text": prose(n), "key": f"k{n}", "url": f"http://x/{n}", "score": n / 3, "language": "en"}
     for n in range(50)
@@ -179,3 +182,154 @@ def test_datasets(tmp_path: Path, streaming: bool, monkeypatch: pytest.MonkeyPat
         Dataset(DatasetSource.model_validate({**options, "text": "body"}), "rows").tasks()
     with pytest.raises(UserError, match="cannot load the data set"):
         Dataset(DatasetSource.model_validate({**options, "path": str(tmp_path / "nowhere")}), "rows").tasks()
+
+
+NESTED: list[dict[str, Any]] = [
+    {
+        "content": {"text": prose(n), "words": n, "more": {"a": 1, "b": None}},
+        "key": {"own": f"k{n}"},
+        "link": {"url": f"http://x/{n}"},
+        "score": n / 3,
+        "language": "en",
+        "metadata": {"crawl": "x", "n": n},
+    }
+    for n in range(30)
+]
+PATHS = {"text": "content.text", "id": "key.own", "url": "link.url"}
+
+
+def nested(kind: str, folder: Path, **options: Any) -> Source:
+    options = {**PATHS, **options}
+    if kind == "jsonl":
+        path = folder / "a.jsonl.zst"
+        path.write_bytes(zst(lines(NESTED)))
+        return jsonl(path, **options)
+    (folder / "data").mkdir(exist_ok=True)
+    path = folder / "data" / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(NESTED), path, row_group_size=7)
+    if kind == "parquet":
+        return parquet(path, **options)
+    options |= {"type": "dataset", "path": str(folder / "data"), "streaming": kind == "streamed"}
+    return Dataset(DatasetSource.model_validate(options), "rows")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "streamed", "prepared"])
+def test_fields_within_fields_and_what_is_kept(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    always = {"source": "rows", "url": "http://x/4", "language": "en", "native_id": "k4"}
+    for keep, more in (
+        (None, {"content": {"words": 4, "more": {"a": 1}}, "score": 4 / 3, "crawl": "x", "n": 4}),
+        ([], {}),
+        (["score"], {"score": 4 / 3}),
+        (["content.words", "metadata"], {"content_words": 4, "crawl": "x", "n": 4}),
+        (["metadata.n", "content.more"], {"metadata_n": 4, "content_more": {"a": 1, "b": None}}),
+    ):
+        documents, ledger = read(nested(kind, tmp_path, keep=keep))
+        assert [document.text for document in documents] == [row["content"]["text"] for row in NESTED]
+        assert not ledger.rows
+        found = documents[4].metadata
+        if keep is None:
+            found["content"]["more"].pop("b", None)
+        assert found == {**always, **more}
+    if kind != "jsonl":
+        with pytest.raises(UserError, match=r"no column 'content.txt'; did you mean 'content.text'"):
+            nested(kind, tmp_path, text="content.txt").tasks()
+        with pytest.raises(UserError, match=r"no column 'scores'; did you mean 'score'"):
+            nested(kind, tmp_path, keep=["scores"]).tasks()
+
+
+def test_a_name_with_a_dot_comes_before_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines([{"a.b": "the name", "a": {"b": "the path"}}, {"a": {"b": "the path"}}]))
+    assert [document.text for document in read(jsonl(path, text="a.b"))[0]] == ["the name", "the path"]
+
+
+def test_what_is_not_kept_is_not_read(tmp_path: Path) -> None:
+    """Columns whose bytes are rubbish do no harm as long as nobody wants them."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(ROWS), path, compression="zstd")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(ROWS_COLUMNS.index("score"))
+    data = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    data[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(data)
+    documents, ledger = read(parquet(path, keep=["key"]))
+    assert [document.metadata["key"] for document in documents] == [row["key"] for row in ROWS]
+    assert not ledger.incomplete
+    assert [lost.reason for lost in read(parquet(path))[1].incomplete] == ["corrupt"]
+
+
+ROWS_COLUMNS = list(ROWS[0])
+
+
+def test_a_build_reads_one_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A branch may move on while parts are made; what it was when the build was planned is what all parts
+    read."""
+    datasets = pytest.importorskip("datasets")
+    hub = pytest.importorskip("huggingface_hub")
+    asked: list[str | None] = []
+    commit = "0123456789abcdef0123456789abcdef01234567"
+
+    def load(path: str, *arguments: Any, revision: str | None, **options: Any) -> Any:
+        asked.append(revision)
+        return datasets.Dataset.from_list(ROWS[:3]).to_iterable_dataset()
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(
+        hub.HfApi, "dataset_info", lambda self, path, revision: type("Info", (), {"sha": commit})
+    )
+    options = {"type": "dataset", "path": "org/name", "revision": "main"}
+    source = Dataset(DatasetSource.model_validate(options), "rows")
+    documents, _ = read(pickle.loads(pickle.dumps(source)))
+    assert len(documents) == 3
+    assert asked == [commit] * 2
+
+    def unreachable(*arguments: Any, **options: Any) -> Any:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(hub.HfApi, "dataset_info", unreachable)
+    asked.clear()
+    read(source)
+    assert asked == ["main"] * 2
+    pinned = Dataset(DatasetSource.model_validate({**options, "revision": commit}), "rows")
+    asked.clear()
+    read(pinned)
+    assert asked == [commit] * 2
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_tables_over_http_with_faults(tmp_path: Path, kind: str) -> None:
+    local, _ = read(nested(kind, tmp_path))
+    path = "a.jsonl.zst" if kind == "jsonl" else "data/a.parquet"
+    for seed in range(6):
+        plan = SeededPlan(seed, most=7, faults=[fault for fault in FAULTS if fault != "changed"])
+        with serving(tmp_path, plan) as server:
+            options = {**PATHS, "paths": [f"{server.url}{path}"], "bytes_per_part": 1, "transfer": QUICK}
+            source: Source = (
+                Jsonl(JsonlSource.model_validate({"type": kind, **options}), "rows")
+                if kind == "jsonl"
+                else Parquet(ParquetSource.model_validate({"type": kind, **options}), "rows")
+            )
+            documents, ledger = read(source)
+        assert [(doc.id, doc.text, doc.metadata) for doc in documents] == [
+            (doc.id, doc.text, doc.metadata) for doc in local
+        ]
+        assert not ledger.rows
+
+
+def test_a_table_that_changes_between_its_parts(tmp_path: Path) -> None:
+    """Rows of two versions of one file never get into one store."""
+    nested("parquet", tmp_path)
+    with serving(tmp_path) as server:
+        options = {"type": "parquet", **PATHS, "paths": [f"{server.url}data/a.parquet"], "bytes_per_part": 1}
+        source = Parquet(ParquetSource.model_validate({**options, "transfer": QUICK}), "rows")
+        first, *others = source.tasks()
+        assert len(list(source.read(first, Ledger(), lambda done: None))) == 7
+        server.version = '"two"'
+        ledger = Ledger()
+        assert [doc for task in others for doc in source.read(task, ledger, lambda done: None)] == []
+        assert {lost.reason for lost in ledger.incomplete} == {"changed"}
+    with pytest.raises(UserError, match="cannot be read now"):
+        source.tasks()

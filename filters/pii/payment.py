@@ -187,7 +187,7 @@ def is_card(digits: str, groups: tuple[int, ...], named: bool) -> bool:
     `named`: a word beside them says so; then any number will do that begins with a digit of the card industry
     (ISO/IEC 7812-1, major industry identifiers 3 to 6), and those whose ranges or lengths prove little.
     """
-    if groups not in GROUPS.get(len(digits), ((len(digits),),)) or len(set(digits)) < 3 or not luhn(digits):
+    if groups not in GROUPS.get(len(digits), ((len(digits),),)) or len(set(digits)) < 2 or not luhn(digits):
         return False
     if named and digits[0] in "3456" and len(digits) >= 13:
         return True

@@ -17,6 +17,7 @@ from filters.annotators.gopher_repetition import GopherRepetition
 from filters.annotators.language import Language
 from filters.annotators.markup import Markup
 from filters.annotators.nemotron_cc import NemotronCC
+from filters.annotators.perplexity import Perplexity
 from filters.annotators.pii import Pii
 from filters.annotators.secrets import Secrets
 from filters.annotators.stats import Stats
@@ -36,6 +37,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "language": Language,
     "markup": Markup,
     "nemotron_cc": NemotronCC,
+    "perplexity": Perplexity,
     "pii": Pii,
     "secrets": Secrets,
     "stats": Stats,

@@ -261,3 +261,17 @@ def test_the_arc_sample_survives_lies(tmp_path: Path, testdata: Path) -> None:
 )
 def test_dates(value: str | None, expected: datetime | None) -> None:
     assert fetched_at(value) == expected
+
+
+def test_headers_that_later_decisions_want_are_kept_each_line_of_them(tmp_path: Path) -> None:
+    more = (
+        "X-Robots-Tag: otherbot: noindex\r\nServer: mill\r\nx-robots-tag: noai\r\nTDM-Reservation: 1\r\n"
+        'Link: </license>; rel="license"\r\nContent-Usage: train-ai=n\r\n'
+    )
+    (document,), _ = read(archive(tmp_path, [record(1, http(page(1), more=more))]))
+    assert document.metadata["http"] == {
+        "x-robots-tag": "otherbot: noindex\nnoai",
+        "tdm-reservation": "1",
+        "link": '</license>; rel="license"',
+        "content-usage": "train-ai=n",
+    }

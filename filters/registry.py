@@ -19,6 +19,7 @@ from filters.annotators.markup import Markup
 from filters.annotators.nemotron_cc import NemotronCC
 from filters.annotators.perplexity import Perplexity
 from filters.annotators.pii import Pii
+from filters.annotators.quality import Quality
 from filters.annotators.secrets import Secrets
 from filters.annotators.stats import Stats
 from filters.annotators.url import UrlAnnotator
@@ -39,6 +40,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "nemotron_cc": NemotronCC,
     "perplexity": Perplexity,
     "pii": Pii,
+    "quality": Quality,
     "secrets": Secrets,
     "stats": Stats,
     "url": UrlAnnotator,
@@ -57,6 +59,12 @@ def known_columns() -> dict[str, pa.DataType]:
     for build in ANNOTATORS.values():
         columns |= build.columns
     return columns | {field.name: field.type for field in exact.SCHEMA if field.name != "id"}
+
+
+def required_options(name: str) -> list[str]:
+    """Options without which an annotator cannot be built."""
+    parameters = inspect.signature(ANNOTATORS[name]).parameters.items()
+    return [option for option, item in parameters if item.default is item.empty]
 
 
 def build_annotator(
@@ -87,10 +95,7 @@ def build_annotator(
         except ValidationError as error:
             message = error.errors()[0]["msg"]
             raise UserError(f"option '{option}' of annotator '{name}': {message}") from None
-    required = [
-        known for known, item in inspect.signature(build).parameters.items() if item.default is item.empty
-    ]
-    for option in required:
+    for option in required_options(name):
         if option not in checked:
             raise UserError(f"annotator '{name}' needs the option '{option}'")
     annotator: Annotator = build(**checked)

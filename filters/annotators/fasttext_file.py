@@ -26,19 +26,37 @@ _CENTROIDS = 256
 
 def problem(path: Path) -> str | None:
     """What is wrong with a model file, or None. Raises OSError where it cannot be read at all."""
+    return _examine(path)[0]
+
+
+def labels(path: Path) -> list[str]:
+    """The labels of a whole model without their mark, in the model's order, without loading it."""
+    return [label.decode("utf-8", "replace").removeprefix(PREFIX) for label in _examine(path)[1]]
+
+
+def _examine(path: Path) -> tuple[str | None, list[bytes]]:
+    """What is wrong with a model file, and its labels; read once as long as the file stays as it is."""
+    stat = path.stat()
+    return _read(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, size: int, modified: int) -> tuple[str | None, list[bytes]]:
+    if not size:
+        return "not a fastText model", []
     with path.open("rb") as file:
         if file.read(4) != struct.pack("<i", MAGIC):
-            return "not a fastText model"
+            return "not a fastText model", []
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 reader = _Reader(data)
                 (version,) = reader.take("i")
                 if version not in VERSIONS:
-                    return f"a fastText model of the unknown version {version}"
+                    return f"a fastText model of the unknown version {version}", []
                 end = _length(reader)
             except (struct.error, ValueError):
-                return "a fastText model that was cut short"
-            return None if end <= len(data) else "a fastText model that was cut short"
+                return "a fastText model that was cut short", []
+            return (None if end <= len(data) else "a fastText model that was cut short"), reader.labels
 
 
 def check(path: Path) -> None:
@@ -67,6 +85,7 @@ class _Reader:
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data, self.at = data, 4
+        self.labels: list[bytes] = []
 
     def take(self, layout: str) -> tuple[int, ...]:
         values = struct.unpack_from(f"<{layout}", self.data, self.at)
@@ -78,11 +97,14 @@ class _Reader:
             raise ValueError("a negative length")
         self.at += count
 
-    def word(self) -> None:
+    def entry(self) -> None:
+        """An entry of the dictionary: a word or a label, int64 count, int8 type (0 word, 1 label)."""
         end = self.data.find(b"\0", self.at)
         if end < 0:
             raise ValueError("a word without an end")
-        self.at = end + 1
+        if self.data[end + 9 : end + 10] == b"\1":
+            self.labels.append(self.data[self.at : end])
+        self.at = end + 10
 
 
 def _length(reader: _Reader) -> int:
@@ -92,8 +114,7 @@ def _length(reader: _Reader) -> int:
     )  # dim, ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn, lrUpdateRate; t
     entries, _, _, _, pruned = reader.take("3i2q")
     for _ in range(entries):
-        reader.word()
-        reader.skip(9)  # int64 count, int8 type
+        reader.entry()
     reader.skip(max(0, pruned) * 8)
     (quantised,) = reader.take("b")
     _matrix(reader, bool(quantised))

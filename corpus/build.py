@@ -161,7 +161,8 @@ def build(
 
 def _tell_outlook(plan: Plan, pending: Sequence[int], progress: Progress) -> None:
     """Say how much there is to fetch before anything is fetched."""
-    if any(is_remote(item.path) for number in pending for item in plan.tasks[number].inputs[:1]):
+    tasks = [plan.tasks[number] for number in pending]
+    if any(task.records or any(is_remote(item.path) for item in task.inputs[:1]) for task in tasks):
         progress.note(f"{plan.manifest.name}: {outlook(plan, pending)}")
 
 

@@ -76,7 +76,7 @@ def language_code(code: str) -> str:
 def condition(lookup: Lookup) -> tuple[str, dict[str, Any]]:
     """A look-up as an SQL condition over the index's columns, with its parameters.
 
-    Raises UserError for a language that is none.
+    Raises UserError for a language that is none, and for SQL that is no condition.
     """
     parts: list[str] = []
     values: dict[str, Any] = {}
@@ -99,8 +99,20 @@ def condition(lookup: Lookup) -> tuple[str, dict[str, Any]]:
         parts.append("(" + " OR ".join(f"{main} = ${name}" for name in names) + ")")
         values |= dict(zip(names, map(language_code, lookup.languages), strict=True))
     if lookup.where is not None:
+        _one_condition(lookup.where)
         parts.append(f"({lookup.where}\n)")
     return " AND ".join(parts) or "true", values
+
+
+def _one_condition(where: str) -> None:
+    """Raises UserError for what is no condition by itself: a bracket too many would undo the other ones."""
+    try:
+        if len(duckdb.extract_statements(f"SELECT 1 FROM ccindex WHERE {where}\n")) == 1:
+            return
+        what = "several statements"
+    except duckdb.Error as error:
+        what = (str(error).splitlines() or [""])[0]
+    raise UserError(f"no SQL condition: {what}", where="source.lookup.where")
 
 
 class Handle:

@@ -11,6 +11,8 @@ import socket
 import struct
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -108,15 +110,16 @@ def _write(path: Path, data: bytes) -> None:
 
 def _parquet(rows: list[dict[str, Any]]) -> bytes:
     out = io.BytesIO()
-    schema = pa.schema(
-        [
-            *((name, pa.string()) for name in (
-                "url_surtkey", "url", "url_host_name", "url_host_tld", "url_host_registered_domain", "url_path",
-                "content_mime_detected", "content_languages", "warc_filename",
-            )),
-            ("fetch_status", pa.int16()), ("warc_record_offset", pa.int32()), ("warc_record_length", pa.int32()),
-        ]
-    )  # fmt: skip
+    texts = (
+        *("url_surtkey", "url", "url_host_name", "url_host_tld", "url_host_registered_domain", "url_path"),
+        *("content_mime_detected", "content_languages", "warc_filename"),
+    )
+    numbers = [
+        ("fetch_status", pa.int16()),
+        ("warc_record_offset", pa.int32()),
+        ("warc_record_length", pa.int32()),
+    ]
+    schema = pa.schema([*((name, pa.string()) for name in texts), *numbers])
     pq.write_table(pa.Table.from_pylist(rows, schema), out, row_group_size=20, compression="gzip")
     return out.getvalue()
 
@@ -144,18 +147,30 @@ def index_rows(path: str, data: bytes) -> list[dict[str, Any]]:
                 "url_path": parts.path, "content_languages": languages,
                 "content_mime_detected": (item.http_headers.get("Content-Type") or "").partition(";")[0],
                 "warc_filename": path, "fetch_status": item.http_headers.status_code,
-                "warc_record_offset": starts[number], "warc_record_length": starts[number + 1] - starts[number],
+                "warc_record_offset": starts[number],
+                "warc_record_length": starts[number + 1] - starts[number],
             }
         )  # fmt: skip
     return rows
 
 
 FAULTS = (
-    "reset", "reset_early", "503", "503_date", "429", "500", "truncated", "short_length", "long_length", "no_length",
-    "ignored_range", "wrong_range", "changed",
-)  # fmt: skip
-"""What can go wrong with an answer; `stalled` is apart, for it takes its time."""
-ON_HEAD = ("reset_early", "503", "503_date", "429", "500")
+    *(
+        "reset",
+        "reset_early",
+        "503:0",
+        "503:date",
+        "429:0",
+        "500",
+        "truncated",
+        "short_length",
+        "long_length",
+    ),
+    *("no_length", "ignored_range", "wrong_range", "changed"),
+)
+"""What can go wrong with an answer: a status with a `Retry-After`, or what the name says. `stalled` is
+apart, for it takes its time."""
+ON_HEAD = ("reset_early", "503:0", "503:date", "429:0", "500")
 
 
 @dataclass
@@ -206,9 +221,9 @@ class CrawlServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, root: Path, plan: Plan = nothing) -> None:
+    def __init__(self, root: Path, plan: Plan = nothing, upstream: str | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.root, self.plan = root, plan
+        self.root, self.plan, self.upstream = root, plan, upstream
         self.asked: list[Asked] = []
         self.sent = 0
         self.version = '"one"'
@@ -243,27 +258,20 @@ class _Handler(BaseHTTPRequestHandler):
             server.numbers[path] += 1
             server.asked.append(asked)
             fault = server.plan(asked)
-        match fault:
-            case "reset_early":
-                return self.reset()
-            case "stalled":
-                time.sleep(server.stall_seconds)
-                return self.reset()
-            case "503":
-                return self.refuse(503, "0")
-            case "503_date":
-                return self.refuse(503, formatdate(time.time() - 5, usegmt=True))
-            case "429":
-                return self.refuse(429, "0")
-            case "500":
-                return self.refuse(500)
-            case str() if fault.startswith("503:"):
-                return self.refuse(503, fault.partition(":")[2])
-        file = server.root / path
-        if not file.is_file():
-            return self.refuse(404)
-        data = file.read_bytes()
-        self.give(data, method, asked.range, fault)
+        if fault in ("reset_early", "stalled"):
+            time.sleep(server.stall_seconds if fault == "stalled" else 0)
+            self.reset()
+        elif fault is not None and fault[:3].isdigit():
+            status, _, after = fault.partition(":")
+            # A date is one that has passed.
+            date = formatdate(time.time() - 5, usegmt=True)
+            self.refuse(int(status), {"date": date, "": None}.get(after, after))
+        elif server.upstream is not None:
+            self.forward(server.upstream, method, fault)
+        elif not (file := server.root / path).is_file():
+            self.refuse(404)
+        else:
+            self.give(file.read_bytes(), method, asked.range, fault)
 
     def give(self, data: bytes, method: str, wanted: str | None, fault: str | None) -> None:
         start, stop, status = 0, len(data), 200
@@ -307,6 +315,28 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault in ("truncated", "changed", "no_length", "long_length"):
             self.close_connection = True
 
+    def forward(self, upstream: str, method: str, fault: str | None) -> None:
+        """Hand on what another server says, or the first part of it."""
+        names = ("range", "if-match", "authorization", "x-amz-date", "x-amz-content-sha256")
+        headers = {name: self.headers[name] for name in names if name in self.headers}
+        request = urllib.request.Request(upstream + self.path, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, found, body = answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            status, found, body = error.code, error.headers, error.read()
+        self.send_response(status)
+        for name, value in found.items():
+            if name.lower() not in ("connection", "server", "date", "transfer-encoding", "content-length"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", found.get("Content-Length") or str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) * 2 // 3] if fault in ("reset", "truncated") else body)
+        if fault == "reset":
+            self.reset()
+        elif fault == "truncated":
+            self.close_connection = True
+
     def refuse(self, status: int, retry_after: str | None = None) -> None:
         self.send_response(status)
         if retry_after is not None:
@@ -330,9 +360,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(root: Path, plan: Plan = nothing) -> Iterator[CrawlServer]:
-    """A running server."""
-    with CrawlServer(root, plan) as server:
+def serving(root: Path, plan: Plan = nothing, upstream: str | None = None) -> Iterator[CrawlServer]:
+    """A running server; with `upstream` it stands before another one, and `root` does not matter."""
+    with CrawlServer(root, plan, upstream) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

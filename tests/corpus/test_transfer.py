@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from corpus.http import HttpRemote
 from corpus.inputs import Input, Plainly, open_blocks, open_input, read_whole
 from corpus.manifest import Transfer
+from corpus.pace import Pace
 from corpus.transfer import BLOCK, Beyond, Changed, GaveUp, Patience, Unavailable, facts, fetch
 from tests.corpus.crawl_server import FAULTS, Asked, SeededPlan, serving
 
@@ -42,7 +44,7 @@ class Script:
         return self.faults.pop(0) if self.faults else None
 
 
-def all_of(stream: io.RawIOBase | io.BufferedIOBase, step: int = 50_000) -> bytes:
+def all_of(stream: BinaryIO, step: int = 50_000) -> bytes:
     return b"".join(iter(lambda: stream.read(step) or b"", b""))
 
 
@@ -83,13 +85,13 @@ def test_faults_in_any_order(
 
 
 def test_an_empty_file(root: Path) -> None:
-    for faults in ((), ("reset_early",), ("503",), ("long_length",)):
+    for faults in ((), ("reset_early",), ("503:0",), ("long_length",)):
         with serving(root, Script(*faults)) as server, open_input(f"{server.url}empty", ACCESS) as stream:
             assert all_of(stream) == b""
 
 
 def test_a_file_that_changes_in_the_middle_is_never_spliced(root: Path) -> None:
-    for faults in (("truncated", "changed"), ("changed",), ("reset", "503", "changed")):
+    for faults in (("truncated", "changed"), ("changed",), ("reset", "503:0", "changed")):
         with serving(root, Script(*faults)) as server:
             with open_input(f"{server.url}data", ACCESS) as stream, pytest.raises(Changed):
                 all_of(stream)
@@ -98,21 +100,21 @@ def test_a_file_that_changes_in_the_middle_is_never_spliced(root: Path) -> None:
         with serving(root, Script(*faults)) as server:
             assert read_whole(f"{server.url}data", ACCESS) == DATA
     # Once told, it is told again: nobody goes on behind the seam.
-    with serving(root, Script("truncated", "changed")) as server:
-        with open_input(f"{server.url}data", ACCESS) as stream:
-            for _ in range(3):
-                with pytest.raises(Changed):
-                    all_of(stream)
-
-
-def test_a_shortened_file_has_changed(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").write_bytes(DATA)
-    with serving(tmp_path, Script("truncated")) as server:
-        with open_input(f"{server.url}data", ACCESS) as stream:
-            assert stream.read(100_000) == DATA[:100_000]
-            (tmp_path / "data").write_bytes(DATA[:50_000])
-            with pytest.raises(Changed, match="shorter"):
+    script = Script("truncated", "changed")
+    with serving(root, script) as server, open_input(f"{server.url}data", ACCESS) as stream:
+        for _ in range(3):
+            with pytest.raises(Changed):
                 all_of(stream)
+
+
+def test_a_shortened_file_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(DATA)
+    script = Script("truncated")
+    with serving(tmp_path, script) as server, open_input(f"{server.url}data", ACCESS) as stream:
+        assert stream.read(100_000) == DATA[:100_000]
+        (tmp_path / "data").write_bytes(DATA[:50_000])
+        with pytest.raises(Changed, match="shorter"):
+            all_of(stream)
 
 
 def test_what_is_not_there_is_not_asked_for_twice(root: Path) -> None:
@@ -126,7 +128,7 @@ def test_what_is_not_there_is_not_asked_for_twice(root: Path) -> None:
 
 def test_giving_up_keeps_what_was_read(root: Path) -> None:
     policy = QUICK.model_copy(update={"tries": 3})
-    with serving(root, Script("truncated", *["503"] * 3)) as server:
+    with serving(root, Script("truncated", *["503:0"] * 3)) as server:
         with open_input(f"{server.url}data", Plainly(transfer=policy)) as stream:
             assert stream.read() == DATA[:200_000]
             with pytest.raises(GaveUp, match="3 tries, the last: HTTP status 503"):
@@ -217,3 +219,33 @@ def test_connections_are_used_again(root: Path) -> None:
         pool = http._pool(server.url).connection_from_url(server.url)
     assert pool.num_requests == 100
     assert pool.num_connections == 1
+
+
+def test_workers_of_a_machine_keep_pace_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Turns are given out one after the other, whoever asks; a clock that was set back holds nobody up."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    slept: list[float] = []
+    now = [1000.0]
+    monkeypatch.setattr("corpus.pace.time.sleep", slept.append)
+    monkeypatch.setattr("corpus.pace.time.monotonic", lambda: now[0])
+    one, other, elsewhere = Pace("a", 4), Pace("a", 4), Pace("b", 4)
+    for pace in (one, other, one, elsewhere):
+        pace.wait()
+    assert slept == [0, 0.25, 0.5, 0]
+    now[0] = 1010
+    one.wait()
+    assert slept[-1] == 0
+    now[0] = -5000
+    one.wait()
+    other.wait()
+    assert slept[-2:] == [0, 0.25]
+
+
+def test_requests_are_paced(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    policy = QUICK.model_copy(update={"requests_per_second": 50})
+    with serving(root) as server:
+        started = time.monotonic()
+        for _ in range(6):
+            read_whole(f"{server.url}empty", Plainly(transfer=policy))
+        assert time.monotonic() - started >= (len(server.asked) - 1) / 50

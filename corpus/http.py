@@ -17,7 +17,7 @@ import urllib3
 from corpus.pace import Pace
 from corpus.transfer import Answer, Beyond, Unavailable
 
-AGENT = "gristmill (+https://pypi.org/project/gristmill)"
+AGENT = "gristmill"
 """Who asks, for the log of the server; a header `User-Agent` among the source's options replaces it."""
 POOL = 16
 """Connections to a host that are kept open between requests."""
@@ -27,6 +27,9 @@ _ONLY_REDIRECTS = urllib3.Retry(
 """What the library may repeat by itself; all else is `corpus.transfer`'s."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/(\d+)")
+_served: set[str] = set()
+"""Hosts that have served this process. Common Crawl's front refuses with 403 who asks too fast: from a
+host that has served before it is taken for that."""
 _NO_HEAD = (400, 403, 405, 501)
 """What servers say that only know GET (403: signed URLs)."""
 
@@ -49,14 +52,16 @@ class HttpRemote:
         pace: Pace | None = None,
     ) -> None:
         self.url, self.timeout, self.pace = url, timeout, pace
+        self.host = urlsplit(url).netloc
         # A body that the server compresses for the way has no stable byte positions.
         self.headers = {"User-Agent": AGENT, **(headers or {}), "Accept-Encoding": "identity"}
 
     def get(self, start: int, stop: int | None) -> Answer:
         """The bytes [start, stop), or what the server gives instead.
 
-        Raises FileNotFoundError (404, 410), PermissionError (401, 403), Beyond (416), Unavailable (408,
-        429, 5xx and 425), OSError for other statuses and for broken connections.
+        Raises FileNotFoundError (404, 410), PermissionError (401, and 403 unless the host has served
+        before), Beyond (416), Unavailable (408, 429, 5xx and 425), OSError for other statuses and for
+        broken connections.
         """
         headers = dict(self.headers)
         if start or stop is not None:
@@ -76,10 +81,24 @@ class HttpRemote:
             answer = self._request("GET", self.headers)
         try:
             if answer.status != 200:
-                raise _error(answer)
+                raise self._error(answer)
+            _served.add(self.host)
             return _number(answer.headers.get("Content-Length")), _version(answer.headers)
         finally:
             answer.close()
+
+    def _error(self, answer: urllib3.BaseHTTPResponse) -> OSError:
+        """What an answer's status means."""
+        status = answer.status
+        what = f"HTTP status {status}"
+        if status in (404, 410):
+            return FileNotFoundError(what)
+        if status == 401 or (status == 403 and self.host not in _served):
+            return PermissionError(what)
+        if status == 416:
+            match = _UNSATISFIED.fullmatch(answer.headers.get("Content-Range", "").strip())
+            return Beyond(int(match[1]) if match else None)
+        return Unavailable(what, _retry_after(answer.headers.get("Retry-After")))
 
     def _request(self, method: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         if self.pace is not None:
@@ -111,7 +130,8 @@ class HttpRemote:
         elif answer.status == 200:
             begin, size = 0, length
         else:
-            raise _error(answer)
+            raise self._error(answer)
+        _served.add(self.host)
         left = length
 
         def read(count: int) -> bytes:
@@ -151,20 +171,6 @@ def _version(headers: Mapping[str, str]) -> str:
 
 def _number(value: str | None) -> int | None:
     return int(value) if value and value.isdigit() else None
-
-
-def _error(answer: urllib3.BaseHTTPResponse) -> OSError:
-    """What an answer's status means."""
-    status = answer.status
-    what = f"HTTP status {status}"
-    if status in (404, 410):
-        return FileNotFoundError(what)
-    if status in (401, 403):
-        return PermissionError(what)
-    if status == 416:
-        match = _UNSATISFIED.fullmatch(answer.headers.get("Content-Range", "").strip())
-        return Beyond(int(match[1]) if match else None)
-    return Unavailable(what, _retry_after(answer.headers.get("Retry-After")))
 
 
 def _retry_after(value: str | None) -> float | None:

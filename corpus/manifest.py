@@ -167,19 +167,19 @@ Extraction = Annotated[
 class Transfer(Model):
     """How remote inputs are read (HTTP, S3 and the like): how patiently, and how politely."""
 
-    tries: int = Field(default=8, ge=1)
+    tries: int = Field(default=12, ge=1)
     """How often in a row a request may fail or break without a byte in between; then the input is named as
     incomplete, and the same command tries it again."""
     timeout_seconds: float = Field(default=60, gt=0)
     """How long an HTTP connection may be silent."""
     first_pause_seconds: float = Field(default=1, ge=0)
-    """Pause before the second try; doubled for every further one ..."""
+    """Pause before the second try, and up to half as much by chance; doubled for every further one ..."""
     longest_pause_seconds: float = Field(default=60, ge=0)
     """... up to this."""
     patience_seconds: float = Field(default=600, ge=0)
     """Longest pause that a server may ask for (`Retry-After`); a longer one ends the tries."""
-    requests_per_second: float | None = Field(default=None, gt=0)
-    """Most requests a second of all workers of this machine together, a host; no limit by default."""
+    requests_per_second: float | None = Field(default=100, gt=0)
+    """Most requests a second to a host, of all workers of this machine together; null for no limit."""
     parallel: int = Field(default=4, ge=1)
     """Most byte ranges that a worker fetches at a time."""
 

@@ -116,7 +116,7 @@ class Patience:
             raise GaveUp(f"{self.failures} tries, the last: {_words(error)}") from error
         pause = min(policy.first_pause_seconds * 2.0 ** (self.failures - 1), policy.longest_pause_seconds)
         # Workers that were refused together shall not come back together.
-        pause *= random.uniform(0.5, 1.0)
+        pause *= random.uniform(1.0, 1.5)
         asked = error.retry_after if isinstance(error, Unavailable) else None
         if asked is not None:
             if asked > policy.patience_seconds:

@@ -45,7 +45,11 @@ from tests.corpus.crawl_server import (
 from tests.corpus.stores import contents
 from tests.corpus.test_watch import Recorder
 
-QUICK = {"first_pause_seconds": 0.001, "longest_pause_seconds": 0.004, "tries": 12}
+QUICK: dict[str, Any] = {
+    "first_pause_seconds": 0.001,
+    "longest_pause_seconds": 0.004,
+    "requests_per_second": None,
+}
 LOOKUP: dict[str, Any] = {"domains": ["mill.example"], "languages": ["de"]}
 WAYS: dict[str, dict[str, Any]] = {
     "warc": {},

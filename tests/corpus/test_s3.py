@@ -24,7 +24,7 @@ from tests.corpus.test_common_crawl import LOOKUP, wanted
 moto = pytest.importorskip("moto.server")
 pytest.importorskip("s3fs")
 
-QUICK = Transfer(first_pause_seconds=0.001, longest_pause_seconds=0.004, tries=12)
+QUICK = Transfer(first_pause_seconds=0.001, longest_pause_seconds=0.004, requests_per_second=None)
 BUCKET = "commoncrawl"
 
 

@@ -29,7 +29,11 @@ from tests.corpus import archives
 from tests.corpus.archives import prose
 from tests.corpus.crawl_server import FAULTS, SeededPlan, serving
 
-QUICK = {"first_pause_seconds": 0.001, "longest_pause_seconds": 0.004}
+QUICK: dict[str, Any] = {
+    "first_pause_seconds": 0.001,
+    "longest_pause_seconds": 0.004,
+    "requests_per_second": None,
+}
 ROWS: list[dict[str, Any]] = [
     {"text": prose(n), "key": f"k{n}", "url": f"http://x/{n}", "score": n / 3, "language": "en"}
     for n in range(50)

@@ -17,6 +17,7 @@ from filters.annotators.gopher_repetition import GopherRepetition
 from filters.annotators.language import Language
 from filters.annotators.markup import Markup
 from filters.annotators.nemotron_cc import NemotronCC
+from filters.annotators.opt_out import OptOut
 from filters.annotators.perplexity import Perplexity
 from filters.annotators.pii import Pii
 from filters.annotators.quality import Quality
@@ -42,6 +43,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "pii": Pii,
     "quality": Quality,
     "secrets": Secrets,
+    "opt_out": OptOut,
     "stats": Stats,
     "url": UrlAnnotator,
 }

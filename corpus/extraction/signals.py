@@ -100,10 +100,10 @@ def page_signals(html: str) -> dict[str, Any]:
     `html_lang`: language tag of the html element, else of `<meta http-equiv="content-language">`.
     `canonical`: the canonical address as written. `generator`, `og_type`.
     `robots`: contents of robots meta elements by lower-case name (`robots`, `googlebot`, `gptbot`, ...),
-    several of one name joined by ", ". `tdm`: `reservation` and `policy` (TDM Reservation Protocol, W3C
-    community group report, 2024). `license`: statements of licence or rights in the order of the page: `from`
-    (`rel`, `meta`, `itemprop`, `json-ld`), `value` (an address or words, as written) and, of JSON-LD, `of`,
-    the type of what is licensed."""
+    several of one name joined by ", ". `tdm`: `reservation` and `policy` (TDM Reservation Protocol,
+    w3.org/2022/tdmrep). `license`: statements of licence or rights in the order of the page: `from` (`rel`,
+    `meta`, `itemprop`, `json-ld`), `value` (an address or words, as written) and, of JSON-LD, `of`, the type
+    of what is licensed."""
     page = _Page(html)
     page.tags()
     page.mentions()

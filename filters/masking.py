@@ -18,14 +18,16 @@ TOKENS: dict[str, str] = {
     "password": "<PASSWORD>",
     "key": "<KEY>",
 }
-"""What stands for each family of kinds. <EMAIL>, <IP_ADDRESS>, <PASSWORD> and <KEY> are the tokens of the BigCode
-project (Li et al. 2023, "StarCoder", arXiv 2305.06161, section 4.4); the others are made after them."""
+"""What stands for each family of kinds. <EMAIL>, <PASSWORD> and <KEY> are StarCoder's (Li et al. 2023,
+arXiv 2305.06161, section 4.4, which puts made-up addresses in the place of IP addresses); the others are made
+after them."""
 
 TOKEN = re.compile(r"<[A-Z][A-Z_]*>")
-"""The form of these tokens: annotators look through them, and find in a masked text what they found in the text."""
+"""The form of these tokens, which annotators know."""
 
 FAMILIES = {"ipv4": "ip", "ipv6": "ip", "url_password": "password"}
-"""Kinds that share a token, apart from national identifiers (`de_steuer_id`) and provider's keys (`github_token`)."""
+"""Kinds that share a token, apart from national identifiers (`de_steuer_id`) and provider's keys
+(`github_token`)."""
 _COUNTRY = re.compile(r"[a-z]{2}_")
 
 
@@ -60,8 +62,8 @@ class Masking:
     def mask(self, text: str, findings: Sequence[Finding]) -> tuple[str, list[Finding]]:
         """The text with findings replaced, and those that were.
 
-        Raises ValueError where findings overlap, are out of order or lie outside the text: then they are not of
-        this text.
+        Raises ValueError where findings overlap, are out of order or lie outside the text: then they are
+        not of this text.
         """
         pieces, done = [], []
         reached = 0

@@ -136,7 +136,8 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
 
 
 class MaskStep(PipelineStep):
-    """Replaces what annotators found in a text by tokens, and takes the columns of spans away, which hold no more.
+    """Replaces what annotators found in a text by tokens, and takes the columns of spans away, which hold
+    no more.
 
     The number of replacements goes to `Document.metadata["masked"]`, by kind, and to the statistics.
 

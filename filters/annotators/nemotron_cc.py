@@ -51,13 +51,15 @@ BOILERPLATE = (
     "use cookies",
     "privacy & cookies policy",
     "privacy and cookies policy",
-    "necessary cookies are absolutely essential for the website to function properly. this category only includes "
-    "cookies that ensures basic functionalities and security features of the website. these cookies do not store any "
-    "personal information.",
-    "any cookies that may not be particularly necessary for the website to function and is used specifically to "
-    "collect user personal data via analytics, ads, other embedded contents are termed as non-necessary cookies. it is "
-    "mandatory to procure user consent prior to running these cookies on your website.",
-    "if you continue to browse this site without changing your cookie settings, you agree to this use. acceptread more",
+    "necessary cookies are absolutely essential for the website to function properly. this category "
+    "only includes cookies that ensures basic functionalities and security features of the website. "
+    "these cookies do not store any personal information.",
+    "any cookies that may not be particularly necessary for the website to function and is used "
+    "specifically to collect user personal data via analytics, ads, other embedded contents are termed "
+    "as non-necessary cookies. it is mandatory to procure user consent prior to running these cookies "
+    "on your website.",
+    "if you continue to browse this site without changing your cookie settings, you agree to this use. "
+    "acceptread more",
 )
 """constants.py, policy_substrings; two more of them hold "uses cookies" anyway."""
 URL = re.compile(r"https?://(?:[A-Za-z0-9$\-_@.&+/:=?#~!*(),]|%[0-9A-Fa-f]{2})+")
@@ -68,8 +70,8 @@ REPEATED_NGRAMS = (5, 10)
 
 # No end marks are written in these (Unicode blocks): whether lines have them says nothing.
 _UNMARKED = ((0x0E00, 0x0F00),)  # Thai and Lao
-# Alphabetic by DerivedCoreProperties.txt though `str.isalpha` denies it: letter numbers (Nl) and letters in circles
-# and squares. Left out are the marks, which stand beside letters.
+# Alphabetic by DerivedCoreProperties.txt though `str.isalpha` denies it: letter numbers (Nl) and letters
+# in circles and squares. Left out are the marks, which stand beside letters.
 _ALPHABETIC = (
     *((0x16EE, 0x16F1), (0x2160, 0x2183), (0x2185, 0x2189), (0x24B6, 0x24EA), (0x3007, 0x3008)),
     *((0x3021, 0x302A), (0x3038, 0x303B), (0xA6E6, 0xA6F0), (0x10140, 0x10175), (0x12400, 0x1246F)),
@@ -247,19 +249,14 @@ def _is_ellipsis(code_points: CodePoints, start: int, end: int) -> bool:
     """Whether a word is one of ELLIPSES or "-»"."""
     length = end - start
     first, last = code_points[start], code_points[end - 1]
-    if length == 2 and first == 0x2D and last == 0xBB:
-        return True
+    if length <= 2:
+        return bool((length == 1 and first == 0x2026) or (length == 2 and first == 0x2D and last == 0xBB))
     square = first == 0x5B and last == 0x5D
-    round_ = first == 0x28 and last == 0x29
-    if length > 1 and (square or round_):
-        if length == 3:
-            return square and code_points[start + 1] == 0x2026
-        start, end = start + 1, end - 1
-    if end - start == 1:
-        return length == 1 and code_points[start] == 0x2026
-    if end - start != 3:
-        return False
-    return code_points[start] == 0x2E and code_points[start + 1] == 0x2E and code_points[start + 2] == 0x2E
+    if length == 3 and square:
+        return bool(code_points[start + 1] == 0x2026)
+    if length == 5 and (square or (first == 0x28 and last == 0x29)):
+        return _dots(code_points, end - 1) == 3
+    return length == 3 and _dots(code_points, end) == 3
 
 
 def _lines(view: TextView) -> tuple[Spans, tuple[int, int, int, int]]:
@@ -297,27 +294,27 @@ def _count_lines(
 def _ends_with_ellipsis(code_points: CodePoints, start: int, end: int) -> bool:
     """Whether a trimmed line ends with one of ELLIPSES, "-»", "read more" or "read more..", in small letters
     or capitals."""
+    length = end - start
     last = code_points[end - 1]
-    if last == 0x2026:
-        return True
+    before = code_points[end - 2] if length > 1 else last
     if last == 0xBB:
-        return end - start >= 2 and code_points[end - 2] == 0x2D
+        return length > 1 and before == 0x2D
+    if last == 0x5D and before == 0x2026:
+        return length > 2 and code_points[end - 3] == 0x5B
     if last in (0x5D, 0x29):
-        if last == 0x5D and end - start >= 3 and code_points[end - 2] == 0x2026:
-            return code_points[end - 3] == 0x5B
         opener = 0x5B if last == 0x5D else 0x28
-        return end - start >= 5 and code_points[end - 5] == opener and _dots(code_points, end - 1) >= 3
-    dots = min(3, _dots(code_points, end)) if last == 0x2E else 0
-    if dots == 3:
-        return True
-    if dots == 1:
+        return length > 4 and code_points[end - 5] == opener and _dots(code_points, end - 1) == 3
+    dots = _dots(code_points, end)
+    return last == 0x2026 or dots == 3 or (dots != 1 and _ends_with_read_more(code_points, start, end - dots))
+
+
+@kernel
+def _ends_with_read_more(code_points: CodePoints, start: int, end: int) -> bool:
+    if end - start < len(_READ_MORE):
         return False
-    end -= dots
-    if end - start < 9:
-        return False
-    for i in range(9):
+    for i in range(len(_READ_MORE)):
         wanted = _READ_MORE[i]
-        found = code_points[end - 9 + i]
+        found = code_points[end - len(_READ_MORE) + i]
         if found != wanted and not (wanted != 0x20 and found == wanted - 0x20):
             return False
     return True

@@ -49,7 +49,8 @@ class Perplexity:
         model: path of an .arpa or binary model, or its address on the Hub (`hf://edugp/kenlm@commit/
             wikipedia/en.arpa.bin`).
         sentencepiece: path or address of the SentencePiece model that cuts texts into tokens; white space
-            does where there is none. By default the neighbour of `NAME.arpa.bin` that is called `NAME.sp.model`.
+            does where there is none. By default the neighbour of `NAME.arpa.bin` that is called
+            `NAME.sp.model`.
         normalise: whether texts are normalised as those models want it; by default where there is a
             SentencePiece model.
         per_line: whether lines are scored too.

@@ -65,7 +65,6 @@ class Pii:
         for view, document in zip(views, documents, strict=True):
             found = find(view, tuple(dict.fromkeys((*self.regions, *regions_of(document)))))
             counts = Counter(_COLUMNS.get(kind, "national_ids") for _, _, kind in found)
-            for name in columns:
-                columns[name].append(counts[name.removeprefix("pii.")])
-            columns["pii.spans"][-1] = rows(found)
+            for name, values in columns.items():
+                values.append(rows(found) if name == "pii.spans" else counts[name.removeprefix("pii.")])
         return {name: pa.array(values, self.columns[name]) for name, values in columns.items()}

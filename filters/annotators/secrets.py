@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -101,7 +102,8 @@ TOKENS: dict[str, tuple[tuple[str, ...], str]] = {
     # docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys; grafana.com/docs (service account tokens)
     "newrelic_key": (("NRAK-",), r"NRAK-[A-Z0-9]{27}"),
     "grafana_token": (("glsa_", "glc_"), r"glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9+/]{40,400}={0,2}"),
-    # console.groq.com/docs/quickstart; replicate.com/docs/topics/security/api-tokens; docs.x.ai; docs.perplexity.ai
+    # console.groq.com/docs/quickstart; replicate.com/docs/topics/security/api-tokens; docs.x.ai;
+    # docs.perplexity.ai
     "groq_key": (("gsk_",), r"gsk_[A-Za-z0-9]{52}"),
     "replicate_token": (("r8_",), r"r8_[A-Za-z0-9]{37}"),
     "xai_key": (("xai-",), r"xai-[A-Za-z0-9]{80}"),
@@ -123,8 +125,8 @@ ASSIGNED = {
 MIN_ENTROPY_TOKEN = 2.5
 """Bits a character under which a token of the right shape is a placeholder ("ghp_xxxxxxxx")."""
 MIN_ENTROPY_KEY = 3.5
-"""Bits a character of an assigned value that counts as a key: a random one of 20 characters in base 64 has 4.1, in
-hexadecimal 3.5; English words have less than 3.5."""
+"""Bits a character of an assigned value that counts as a key: a random one of 20 characters in base 64 has
+4.1, in hexadecimal 3.5; English words have less than 3.5."""
 MIN_ENTROPY_HEX = 3.0
 """The same for hexadecimal digits, of which there are 16 (4 bits at most)."""
 _MAX_BLOCK = 20_000
@@ -277,7 +279,8 @@ def _assigned(text: str, at: int, end: int, kind: str) -> Finding | None:
     group = 2 if quoted else 3
     value = match[group]
     if not quoted:
-        # Bare values are taken where a line sets a variable of the environment, or a file of settings a field.
+        # Bare values are taken where a line sets a variable of the environment, or a file of settings a
+        # field.
         name = text[max(0, at - 72) : end]
         if not _ENVIRONMENT.search(name) and not _SETTING.search(name):
             return None
@@ -292,8 +295,8 @@ _SETTING = re.compile(r"(?:^|[\n\r])[ \t]*[a-z][a-z0-9_.-]{0,64}$")
 
 
 def _is_words(value: str) -> bool:
-    """Whether it is made of words in any usual manner (camelCase, snake_case, A-B): pieces of the same class of
-    characters are three characters long in the mean; those of random ones half that."""
+    """Whether it is made of words in any usual manner (camelCase, snake_case, A-B): pieces of the same
+    class of characters are three characters long in the mean; those of random ones half that."""
     segments = _SEGMENT.findall(value)
     return bool(segments) and sum(map(len, segments)) >= 3 * len(segments)
 
@@ -318,7 +321,7 @@ def _kinds(value: str) -> int:
 
 def _runs(value: str) -> bool:
     """Whether six neighbours are equal or count up or down: nobody's random key."""
-    steps = [ord(b) - ord(a) for a, b in zip(value, value[1:], strict=False)]
+    steps = [ord(b) - ord(a) for a, b in pairwise(value)]
     return any(
         steps[i] in (-1, 0, 1) and len(set(steps[i : i + 5])) == 1 for i in range(max(0, len(steps) - 4))
     )

@@ -14,15 +14,16 @@ import numpy.typing as npt
 from filters.jit import kernel
 
 AT, CHAIN, COLONS, MIXED = range(4)
-"""What a candidate is: an @; digits with separators between them; hexadecimal digits with colons; a word of letters
-and digits."""
+"""What a candidate is: an @; digits with separators between them; hexadecimal digits with colons; a word
+of letters and digits."""
 
 MIN_CHAIN_DIGITS = 6
-"""The least digits of anything looked for (the British national insurance number)."""
+"""The least digits of anything looked for (the British national insurance number) but an IP address."""
 MIN_MIXED_DIGITS, MIN_MIXED_LENGTH = 5, 8
 """The least digits and characters of an identifier of letters and digits (DNI: 8 and 9; CURP: 7 and 18)."""
 _MAX_GAP = 3
-"""Characters between two groups of digits that may belong together: ") - " is the longest in use, but for its end."""
+"""Characters between two groups of digits that may belong together: ") - " is the longest in use, but for
+its end."""
 
 CodePoints = npt.NDArray[np.uint32]
 Table = npt.NDArray[np.int64]
@@ -64,9 +65,7 @@ def _class(code_point: int, table: npt.NDArray[np.uint8]) -> int:
     if code_point < 128:
         return int(table[code_point])
     # No-break, thin and narrow spaces; hyphens and dashes; the minus sign.
-    if code_point == 0xA0 or code_point == 0x2009 or 0x2010 <= code_point <= 0x2013:
-        return _GAP
-    if code_point == 0x202F or code_point == 0x2212:
+    if 0x2009 <= code_point <= 0x2013 or code_point in (0xA0, 0x202F, 0x2212):
         return _GAP
     return 0
 
@@ -108,8 +107,8 @@ def _scan(code_points: CodePoints, table: npt.NDArray[np.uint8]) -> Table:
 
 @kernel
 def _run(code_points: CodePoints, at: int, floor: int, table: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
-    """Kind (or -1), start and end of the word or chain that has its first digit at `at`; it begins at `floor` or
-    later."""
+    """Kind (or -1), start and end of the word or chain that has its first digit at `at`; it begins at
+    `floor` or later."""
     length = len(code_points)
     start, end = at, at
     while start > floor and _class(code_points[start - 1], table) & _LETTER:
@@ -124,7 +123,7 @@ def _run(code_points: CodePoints, at: int, floor: int, table: npt.NDArray[np.uin
         end += 1
     if not letters:
         end, digits = _chain(code_points, end, digits, table)
-        if digits < MIN_CHAIN_DIGITS:
+        if digits < MIN_CHAIN_DIGITS and _points(code_points, start, end) < 3:
             return -1, start, end
         while (
             start > floor
@@ -141,6 +140,15 @@ def _run(code_points: CodePoints, at: int, floor: int, table: npt.NDArray[np.uin
 
 
 @kernel
+def _points(code_points: CodePoints, start: int, end: int) -> int:
+    """How many full stops there are."""
+    count = 0
+    for at in range(start, end):
+        count += code_points[at] == 0x2E
+    return count
+
+
+@kernel
 def _chain(code_points: CodePoints, end: int, digits: int, table: npt.NDArray[np.uint8]) -> tuple[int, int]:
     """From the end of one group of digits to the end of the last that may belong to it; digits in all."""
     length = len(code_points)
@@ -153,7 +161,7 @@ def _chain(code_points: CodePoints, end: int, digits: int, table: npt.NDArray[np
         # A point before a space ends a sentence.
         if at > end + 1 and code_points[end] == 0x2E:
             break
-        if at == end or at == length or not _class(code_points[at], table) & _DIGIT:
+        if at in (end, length) or not _class(code_points[at], table) & _DIGIT:
             break
         while at < length and _class(code_points[at], table) & _DIGIT:
             at += 1

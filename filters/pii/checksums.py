@@ -12,7 +12,8 @@ def weighted(digits: str, weights: Sequence[int]) -> int:
 
 
 def luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B: from the right every second digit is doubled, its digits added; the sum ends in 0."""
+    """ISO/IEC 7812-1, annex B: from the right every second digit is doubled, its digits added; the sum
+    ends in 0."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + place % 2)

@@ -42,10 +42,10 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
 """ISO 639-1 language to the regions (ISO 3166-1) where most of its pages are written."""
 FALLBACK = ("US", "GB")
 """Regions of a document of which neither language nor domain is known."""
-_DOMAINS = {"uk": "GB", "su": "RU"}
-# Top-level domains of two letters that are used all over the world as if they were generic (as Google treats them,
+_DOMAINS = {"uk": "GB"}
+_GENERIC = "ad ai as bz cc cd co dj eu fm gg io la ly me ms nu sc sh sr su to tv tk ws"
+# Top-level domains of two letters that are used all over the world (most of these Google treats as generic:
 # developers.google.com/search/docs/specialty/international/managing-multi-regional-sites).
-_GENERIC = frozenset(("ad as bz cc cd co dj fm io la me ms nu sc sr su tv tk ws ai eu gg to ly sh").split())
 
 
 def regions_of(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def _region_of_url(url: str) -> list[str]:
     except ValueError:
         return []
     domain = host.rpartition(".")[2]
-    if len(domain) != 2 or not domain.isalpha() or not domain.isascii() or domain in _GENERIC:
+    if len(domain) != 2 or not domain.isalpha() or not domain.isascii() or domain in _GENERIC.split():
         return []
     return [_DOMAINS.get(domain, domain.upper())]
 
@@ -87,11 +87,15 @@ def after(text: str, end: int) -> str:
     return piece[:AFTER].lower()
 
 
-def words(*alternatives: str) -> re.Pattern[str]:
-    """A pattern for whole words: a Latin, Greek or Cyrillic letter beside them makes another word of them. Words of
-    scripts without spaces are found anywhere."""
-    spaced = "|".join(word for word in alternatives if ord(word[0]) < 0x0E00)
-    unspaced = "|".join(word for word in alternatives if ord(word[0]) >= 0x0E00)
+def words(listed: str) -> re.Pattern[str]:
+    """A pattern for whole words or phrases, listed with commas between them.
+
+    A Latin, Greek or Cyrillic letter beside them makes another word of them; those of scripts without spaces
+    are found anywhere.
+    """
+    alternatives = [word.strip() for word in listed.split(",")]
+    spaced = "|".join(re.escape(word) for word in alternatives if ord(word[0]) < 0x0E00)
+    unspaced = "|".join(re.escape(word) for word in alternatives if ord(word[0]) >= 0x0E00)
     pattern = rf"(?<![^\W\d_])(?:{spaced})(?![^\W\d_])" if spaced else ""
     return re.compile("|".join(filter(None, (pattern, unspaced))))
 

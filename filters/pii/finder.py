@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from filters.base import TextView
 from filters.findings import Finding, disjoint
@@ -29,9 +30,11 @@ KINDS = ("email", "ipv4", "ipv6", "phone", "card", "iban", *(known.kind for know
 """All kinds of findings."""
 
 _DIGITS = re.compile(r"[0-9]+")
+_MOST = 21
+"""Digits of the longest thing (a telephone number with its extension)."""
 _LONG = 30
-"""Digits of a chain above which it is a table, cut at its white space: nothing is so long (a phone number with its
-extension has 21, a card 19)."""
+"""Digits of a chain above which it is a table, cut at its white space: nothing is so long (a phone number
+with its extension has 21, a card 19)."""
 _ROUNDS = 8
 """How often a text is looked at again with what was found taken out; almost always once is enough."""
 _DEFAULT = Masking()
@@ -135,7 +138,7 @@ class Chain:
         self.text, self.start, self.end, self.regions = text, start, end, regions
         groups = [match.span() for match in _DIGITS.finditer(text, start, end)]
         self.groups = groups
-        self.gaps = [text[a[1] : b[0]] for a, b in zip(groups, groups[1:], strict=False)]
+        self.gaps = [text[a[1] : b[0]] for a, b in pairwise(groups)]
         self.lengths = [b - a for a, b in groups]
 
     def findings(self) -> Iterator[Finding]:
@@ -173,7 +176,8 @@ class Chain:
                     yield from piece._read(0, len(piece.groups))
 
     def _read(self, low: int, high: int) -> Iterator[Finding]:
-        """Read the groups from `low` to `high`: the longest run of them that is something, then what is beside it."""
+        """Read the groups from `low` to `high`: the longest run of them that is something, then what is
+        beside it."""
         for size in range(high - low, 0, -1):
             if size * 15 < 6:
                 break
@@ -196,34 +200,26 @@ class Chain:
         return any(character.isspace() or character == "/" for character in gap)
 
     def _recognise(self, first: int, last: int) -> Finding | None:
+        """What a run of groups is, taken as a whole."""
         lengths = tuple(self.lengths[first:last])
         count = sum(lengths)
-        if not 6 <= count <= 21:
-            return None
-        start, end = self.groups[first][0], self.groups[last - 1][1]
-        if first == 0:
-            start = self.start
-        if count > 19 and self.text[start] not in "+(0":
+        start, end = self.start if first == 0 else self.groups[first][0], self.groups[last - 1][1]
+        if not 6 <= count <= _MOST or (count > 19 and self.text[start] not in "+(0"):
             return None
         near = before(self.text, start)
         closed = end == len(self.text) or not _is_name(self.text[end])
-        linked = in_url(self.text, start)
-        if closed and not linked and count >= 12:
-            finding = self._card(first, last, lengths, near)
-            if finding is not None:
-                return finding
-        international = self.text[start] in "+(" and self.text[start : start + 2].strip("(").startswith("+")
-        if not linked and not international:
+        international = self.text[start : start + 2].lstrip("(").startswith("+")
+        if in_url(self.text, start):
+            return self._phone(first, last, start, lengths, named=False) if international else None
+        finding = self._card(first, last, lengths, near) if closed and count >= 12 else None
+        if finding is None and not international:
             finding = self._national_id(first, last, lengths, near, closed)
-            if finding is not None:
-                return finding
-        if linked and self.text[start] != "+":
-            return None
-        named = phones.is_named(near, after(self.text, end))
-        whole = first == 0 and last == len(self.groups)
-        if not named and not whole and not international:
-            return None
-        return self._phone(first, last, start, lengths, named)
+        if finding is None:
+            named = phones.is_named(near, after(self.text, end))
+            whole = first == 0 and last == len(self.groups)
+            if named or whole or international:
+                finding = self._phone(first, last, start, lengths, named)
+        return finding
 
     def _card(self, first: int, last: int, lengths: tuple[int, ...], near: str) -> Finding | None:
         gaps = set(self.gaps[first : last - 1])
@@ -253,9 +249,9 @@ class Chain:
                     return start, tail.end(), letter
         if shape == "2 2 2" and start >= 3:
             nino = SPACED_NINO.match(self.text, start - 3)
-            if nino is not None and (start == 3 or not _is_name(self.text[start - 4])):
-                if uk_nino(nino[0].replace(" ", "")):
-                    return nino.start(), nino.end(), "uk_nino"
+            alone = start == 3 or not _is_name(self.text[start - 4])
+            if nino is not None and alone and uk_nino(nino[0].replace(" ", "")):
+                return nino.start(), nino.end(), "uk_nino"
         kind = _known_id(self.text[start:end], shape, near, self.regions) if closed else None
         return (start, end, kind) if kind is not None else None
 
@@ -264,12 +260,9 @@ class Chain:
     ) -> Finding | None:
         end = self.groups[last - 1][1]
         reach = phones.extension(self.text, end)
-        if (
-            reach == end
-            and end < len(self.text)
-            and _is_name(self.text[end])
-            and not (named and self.text[end].isalpha())
-        ):
+        next_to = self.text[end : end + 1]
+        # A word may follow without a space where elements of a page were put together ("555-0100Monday").
+        if reach == end and next_to and _is_name(next_to) and not (named and next_to.isalpha()):
             return None
         piece = self.text[start:end]
         if piece.count("(") != piece.count(")"):
@@ -278,11 +271,8 @@ class Chain:
             start += len(piece) - len(piece.lstrip("("))
             piece = piece.lstrip("(")
         gaps = self.gaps[first : last - 1]
-        return (
-            (start, reach, "phone")
-            if phones.is_phone(piece, lengths, gaps, named, self.regions or FALLBACK)
-            else None
-        )
+        found = phones.is_phone(piece, lengths, gaps, named, self.regions or FALLBACK)
+        return (start, reach, "phone") if found else None
 
 
 _TAIL = re.compile(r"([- ]?)([A-Z])(?![A-Za-z0-9_])")

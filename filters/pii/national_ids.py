@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from filters.pii import checksums
-from filters.pii.checksums import is_date, is_day, luhn, mod97, weighted
+from filters.pii.checksums import is_date, is_day, luhn, weighted
 from filters.pii.context import words
 
 
@@ -36,8 +36,8 @@ class NationalId:
     check: Callable[[str], bool]
     """Whether digits (and letters, as capitals) without separators are such a number."""
     shapes: dict[str, Needs]
-    """Shapes of digits, and what they need: groups by length, with the separators between them; A for a letter at the
-    end."""
+    """Shapes of digits, and what they need: groups by length, with the separators between them; A for a
+    letter at the end."""
     named: re.Pattern[str]
     """Words that name it."""
     pattern: re.Pattern[str] | None = field(default=None)
@@ -53,7 +53,8 @@ class NationalId:
 
 
 def us_ssn(digits: str) -> bool:
-    """SSA, Program Operations Manual RM 10201.035: no area 000, 666 or 900 to 999, no group 00, no serial 0000."""
+    """SSA, Program Operations Manual RM 10201.035: no area 000, 666 or 900 to 999, no group 00, no serial
+    0000."""
     area, group, serial = digits[:3], digits[3:5], digits[5:]
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
 
@@ -62,13 +63,15 @@ def uk_nino(text: str) -> bool:
     """HMRC, National Insurance Manual NIM39110: letters and prefixes that are never used."""
     first, second = text[0], text[1]
     return (
-        first not in "DFIQUV" and second not in "DFIOQUV" and text[:2] not in "BG GB NK KN TN NT ZZ".split()
+        first not in "DFIQUV"
+        and second not in "DFIOQUV"
+        and text[:2] not in ("BG", "GB", "NK", "KN", "TN", "NT", "ZZ")
     )
 
 
 def fr_nir(text: str) -> bool:
-    """INSEE, code officiel géographique and NIR: 97 less the number modulo 97; Corsica's 2A and 2B count as 19 and
-    18."""
+    """INSEE, code officiel géographique and NIR: 97 less the number modulo 97; Corsica's 2A and 2B count
+    as 19 and 18."""
     number = text[:13].replace("2A", "19").replace("2B", "18")
     month = int(number[3:5])
     if number[0] not in "123478" or not (1 <= month <= 12 or 20 <= month <= 42 or 50 <= month <= 99):
@@ -109,8 +112,8 @@ def it_codice_fiscale(text: str) -> bool:
 
 
 def de_steuer_id(digits: str) -> bool:
-    """Bundeszentralamt für Steuern: of the first ten digits one occurs twice or three times, the others at most once;
-    ISO 7064 mod 11,10."""
+    """Bundeszentralamt für Steuern: of the first ten digits one occurs twice or three times, the others at
+    most once; ISO 7064 mod 11,10."""
     counts = sorted((digits[:10].count(digit) for digit in set(digits[:10])), reverse=True)
     return (
         digits[0] != "0" and counts[0] in (2, 3) and counts[1:2] in ([], [1]) and checksums.mod11_10(digits)
@@ -151,11 +154,18 @@ def dk_cpr(digits: str) -> bool:
 
 
 def no_fodselsnummer(digits: str) -> bool:
-    """Skatteetaten: a date (40 more for a D number), and two check digits modulo 11."""
-    day = int(digits[:2])
+    """Skatteetaten: a date (40 more for a D number), three digits whose ranges go with the century, and two
+    check digits modulo 11."""
+    day, month, year, person = int(digits[:2]), int(digits[2:4]), int(digits[4:6]), int(digits[6:9])
+    centuries = (
+        (1900, person < 500 or (person >= 900 and year >= 40)),
+        (1800, 500 <= person < 750 and year >= 54),
+        (2000, person >= 500 and year < 40),
+    )
+    born = any(is_date(century + year, month, day - 40 * (day > 40)) for century, fits in centuries if fits)
     first = weighted(digits, (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)) % 11
     second = weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11
-    return is_day(digits[4:6] + digits[2:4] + f"{day % 40 if day > 40 else day:02}") and first == second == 0
+    return born and first == second == 0
 
 
 def fi_hetu(text: str) -> bool:
@@ -168,11 +178,11 @@ def fi_hetu(text: str) -> bool:
 
 
 def be_nrn(digits: str) -> bool:
-    """Koninklijk besluit of 3 April 1984: 97 less the number modulo 97, with a 2 before it from the year 2000 on."""
-    return (
-        int(digits[9:]) in (97 - int(digits[:9]) % 97, 97 - int("2" + digits[:9]) % 97)
-        and int(digits[2:4]) <= 12
-    )
+    """Koninklijk besluit of 3 April 1984: a month up to 12; 97 less the number modulo 97, with a 2 before
+    it for those born since 2000."""
+    number, check = digits[:9], int(digits[9:])
+    young = digits[:2] < "50" and check == 97 - int("2" + number) % 97
+    return int(digits[2:4]) <= 12 and (young or check == 97 - int(number) % 97)
 
 
 def ch_ahv(digits: str) -> bool:
@@ -188,28 +198,29 @@ def br_cpf(digits: str) -> bool:
 
 
 def kr_rrn(digits: str) -> bool:
-    """Resident Registration Act, enforcement rule, article 2: a date, and a digit for century and sex. Numbers since
-    October 2020 have no check digit."""
+    """Resident Registration Act, enforcement rule, article 2: a date, and a digit for century and sex.
+    Numbers since October 2020 have no check digit."""
     century = {"9": 1800, "0": 1800, "3": 2000, "4": 2000, "7": 2000, "8": 2000}.get(digits[6], 1900)
     return is_date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
 
 
 def cn_ric(text: str) -> bool:
     """GB 11643-1999: a province, a date, and a check character of ISO 7064 mod 11-2."""
-    if text[:2] not in _PROVINCES or not is_date(int(text[6:10]), int(text[10:12]), int(text[12:14])):
+    if text[:2] not in _PROVINCES.split() or not is_date(int(text[6:10]), int(text[10:12]), int(text[12:14])):
         return False
     total = weighted(text[:17], (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2))
     return 1850 < int(text[6:10]) < 2100 and text[17] == "10X98765432"[total % 11]
 
 
-_PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+_PROVINCES = (
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83"
 )
 """GB/T 2260."""
 
 
 def jp_my_number(digits: str) -> bool:
-    """Order of the Ministry of Internal Affairs 85 of 2014, article 5: weights 6 to 2 and 7 to 2 modulo 11."""
+    """Order of the Ministry of Internal Affairs 85 of 2014, article 5: weights 6 to 2 and 7 to 2 modulo
+    11."""
     rest = weighted(digits, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11
     return int(digits[11]) == (0 if rest <= 1 else 11 - rest)
 
@@ -290,28 +301,20 @@ def mx_curp(text: str) -> bool:
 
 NONE, HINT, WORD = Needs.NOTHING, Needs.HINT, Needs.WORD
 
-_TAX = ("tin", "tax id", "tax number", "tax identification number")
+_TAX = "tin, tax id, tax number, tax identification number"
 
 NATIONAL_IDS: tuple[NationalId, ...] = (
     NationalId(
         "us_ssn",
         us_ssn,
         {"3-2-4": HINT, "3 2 4": WORD, "9": WORD},
-        words(
-            "ssn",
-            "ssns",
-            "social security",
-            "social security number",
-            "social security no",
-            "soc sec",
-            "itin",
-        ),
+        words("ssn, ssns, social security, social security number, social security no, soc sec, itin"),
     ),
     NationalId(
         "uk_nino",
         uk_nino,
         {},
-        words("nino", "ni number", "ni no", "national insurance", "national insurance number"),
+        words("nino, ni number, ni no, national insurance, national insurance number"),
         re.compile(r"[A-Z]{2}\d{6}[A-D]"),
         WORD,
     ),
@@ -320,13 +323,7 @@ NATIONAL_IDS: tuple[NationalId, ...] = (
         fr_nir,
         {"15": NONE, "1 2 2 2 3 3 2": NONE, "13 2": NONE, "1 2 2 2 3 3": WORD, "13": WORD},
         words(
-            "nir",
-            "sécurité sociale",
-            "securite sociale",
-            "sécu",
-            "n° ss",
-            "numéro insee",
-            "numéro de sécurité sociale",
+            "nir, sécurité sociale, securite sociale, sécu, n° ss, numéro insee, numéro de sécurité sociale"
         ),
         re.compile(r"[12]\d{4}2[AB]\d{8}"),
     ),
@@ -334,7 +331,7 @@ NATIONAL_IDS: tuple[NationalId, ...] = (
         "es_dni",
         es_dni,
         {"8-A": HINT, "8 A": WORD, "2.3.3-A": NONE},
-        words("dni", "d.n.i", "nif", "n.i.f", "documento nacional de identidad"),
+        words("dni, d.n.i, nif, n.i.f, documento nacional de identidad"),
         re.compile(r"\d{8}[A-Z]"),
         HINT,
     ),
@@ -342,7 +339,7 @@ NATIONAL_IDS: tuple[NationalId, ...] = (
         "es_nie",
         es_nie,
         {},
-        words("nie", "n.i.e", "nif", "número de identidad de extranjero"),
+        words("nie, n.i.e, nif, número de identidad de extranjero"),
         re.compile(r"[XYZ]\d{7}[A-Z]"),
         HINT,
     ),
@@ -350,7 +347,7 @@ NATIONAL_IDS: tuple[NationalId, ...] = (
         "it_codice_fiscale",
         it_codice_fiscale,
         {},
-        words("codice fiscale", "cod. fisc", "cf", "c.f"),
+        words("codice fiscale, cod. fisc, cf, c.f"),
         re.compile(r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]"),
     ),
     NationalId(
@@ -358,52 +355,46 @@ NATIONAL_IDS: tuple[NationalId, ...] = (
         de_steuer_id,
         {"11": WORD, "2 3 3 3": WORD},
         words(
-            "steuer-id",
-            "steuerid",
-            "idnr",
-            "id-nr",
-            "steueridentifikationsnummer",
-            "identifikationsnummer",
-            "steuer id",
-            *_TAX,
+            "steuer-id, steuerid, idnr, id-nr, steueridentifikationsnummer, identifikationsnummer, steuer "
+            "id, " + _TAX
         ),
     ),
     NationalId(
         "nl_bsn",
         nl_bsn,
         {"9": WORD, "4.2.3": WORD},
-        words("bsn", "burgerservicenummer", "sofinummer", "sofi-nummer"),
+        words("bsn, burgerservicenummer, sofinummer, sofi-nummer"),
     ),
-    NationalId("pl_pesel", pl_pesel, {"11": HINT}, words("pesel", "nr pesel")),
+    NationalId("pl_pesel", pl_pesel, {"11": HINT}, words("pesel, nr pesel")),
     NationalId(
         "pt_nif",
         pt_nif,
         {"9": WORD, "3 3 3": WORD},
-        words("nif", "contribuinte", "número fiscal", "número de contribuinte"),
+        words("nif, contribuinte, número fiscal, número de contribuinte"),
     ),
     NationalId(
         "se_personnummer",
         se_personnummer,
         {"6-4": HINT, "8-4": HINT, "10": WORD, "12": WORD},
-        words("personnummer", "personnr", "pnr", "samordningsnummer", "person nr"),
+        words("personnummer, personnr, pnr, samordningsnummer, person nr"),
     ),
     NationalId(
         "dk_cpr",
         dk_cpr,
         {"6-4": HINT, "6 4": WORD, "10": WORD},
-        words("cpr", "cpr-nr", "cpr-nummer", "cpr nr", "personnummer"),
+        words("cpr, cpr-nr, cpr-nummer, cpr nr, personnummer"),
     ),
     NationalId(
         "no_fodselsnummer",
         no_fodselsnummer,
         {"11": HINT, "6 5": HINT},
-        words("fødselsnummer", "fodselsnummer", "fnr", "personnummer", "d-nummer"),
+        words("fødselsnummer, fodselsnummer, fnr, personnummer, d-nummer"),
     ),
     NationalId(
         "fi_hetu",
         fi_hetu,
         {"6-3A": NONE, "6-4": HINT},
-        words("hetu", "henkilötunnus", "personbeteckning"),
+        words("hetu, henkilötunnus, personbeteckning"),
         re.compile(r"\d{6}A\d{3}[0-9A-Y]"),
     ),
     NationalId(
@@ -411,76 +402,67 @@ NATIONAL_IDS: tuple[NationalId, ...] = (
         be_nrn,
         {"2.2.2-3.2": NONE, "6-3-2": HINT, "11": WORD},
         words(
-            "rijksregisternummer",
-            "rijksregister",
-            "insz",
-            "niss",
-            "registre national",
-            "numéro national",
-            "nationaal nummer",
+            "rijksregisternummer, rijksregister, insz, niss, registre national, numéro national, nationaal "
+            "nummer"
         ),
     ),
     NationalId(
-        "ch_ahv", ch_ahv, {"3.4.4.2": NONE, "13": WORD}, words("ahv", "avs", "ahv-nr", "ahv-nummer", "navs13")
+        "ch_ahv", ch_ahv, {"3.4.4.2": NONE, "13": WORD}, words("ahv, avs, ahv-nr, ahv-nummer, navs13")
     ),
     NationalId(
         "br_cpf",
         br_cpf,
         {"3.3.3-2": NONE, "9-2": HINT, "11": WORD},
-        words("cpf", "cpf/mf", "cadastro de pessoas físicas"),
+        words("cpf, cpf/mf, cadastro de pessoas físicas"),
     ),
     NationalId(
         "kr_rrn",
         kr_rrn,
         {"6-7": HINT, "13": WORD},
-        words("rrn", "resident registration", "주민등록번호", "주민번호", "외국인등록번호"),
+        words("rrn, resident registration, 주민등록번호, 주민번호, 외국인등록번호"),
     ),
-    NationalId("cn_ric", cn_ric, {"18": NONE}, words("身份证", "身份證", "id card"), re.compile(r"\d{17}X")),
+    NationalId("cn_ric", cn_ric, {"18": NONE}, words("身份证, 身份證, id card"), re.compile(r"\d{17}X")),
     NationalId(
         "jp_my_number",
         jp_my_number,
         {"12": WORD, "4 4 4": WORD, "4-4-4": WORD},
-        words("my number", "individual number", "マイナンバー", "個人番号"),
+        words("my number, individual number, マイナンバー, 個人番号"),
     ),
     NationalId(
         "th_id",
         th_id,
         {"1-4-5-2-1": NONE, "1 4 5 2 1": NONE, "13": HINT},
-        words("thai id", "บัตรประชาชน", "ประจำตัวประชาชน", "เลขบัตร"),
+        words("thai id, บัตรประชาชน, ประจำตัวประชาชน, เลขบัตร"),
     ),
-    NationalId("ru_snils", ru_snils, {"3-3-3 2": NONE, "3-3-3-2": NONE, "11": WORD}, words("снилс", "snils")),
-    NationalId("ru_inn", ru_inn, {"12": WORD}, words("инн", "inn")),
+    NationalId("ru_snils", ru_snils, {"3-3-3 2": NONE, "3-3-3-2": NONE, "11": WORD}, words("снилс, snils")),
+    NationalId("ru_inn", ru_inn, {"12": WORD}, words("инн, inn")),
     NationalId(
         "in_aadhaar",
         in_aadhaar,
         {"4 4 4": HINT, "4-4-4": HINT, "12": WORD},
-        words("aadhaar", "aadhar", "uidai", "uid", "आधार"),
+        words("aadhaar, aadhar, uidai, uid, आधार"),
     ),
-    NationalId(
-        "sa_id", sa_id, {"10": WORD}, words("national id", "iqama", "الهوية", "هوية", "الإقامة", "إقامة")
-    ),
-    NationalId("ae_id", ae_id, {"3-4-7-1": NONE, "15": WORD}, words("emirates id", "الهوية", "هوية")),
-    NationalId(
-        "tr_tckn", tr_tckn, {"11": WORD}, words("t.c. kimlik", "tc kimlik", "tckn", "kimlik no", "tc no")
-    ),
+    NationalId("sa_id", sa_id, {"10": WORD}, words("national id, iqama, الهوية, هوية, الإقامة, إقامة")),
+    NationalId("ae_id", ae_id, {"3-4-7-1": NONE, "15": WORD}, words("emirates id, الهوية, هوية")),
+    NationalId("tr_tckn", tr_tckn, {"11": WORD}, words("t.c. kimlik, tc kimlik, tckn, kimlik no, tc no")),
     NationalId(
         "za_id",
         za_id,
         {"13": HINT, "6 4 3": HINT, "6 4 2 1": HINT},
-        words("id number", "id no", "identity number"),
+        words("id number, id no, identity number"),
     ),
-    NationalId("au_tfn", au_tfn, {"9": WORD, "3 3 3": WORD}, words("tfn", "tax file number", "tax file no")),
+    NationalId("au_tfn", au_tfn, {"9": WORD, "3 3 3": WORD}, words("tfn, tax file number, tax file no")),
     NationalId(
         "ca_sin",
         ca_sin,
         {"3-3-3": WORD, "3 3 3": WORD, "9": WORD},
-        words("sin", "social insurance number", "social insurance"),
+        words("sin, social insurance number, social insurance"),
     ),
     NationalId(
         "cl_rut",
         cl_rut,
         {"2.3.3-1": HINT, "1.3.3-1": HINT, "2.3.3-A": HINT, "1.3.3-A": HINT, "8-1": WORD, "8-A": WORD},
-        words("rut", "run", "r.u.t"),
+        words("rut, run, r.u.t"),
     ),
     NationalId(
         "mx_curp",

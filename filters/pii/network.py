@@ -15,89 +15,26 @@ _DOMAIN = re.compile(
 )
 _RESERVED = re.compile(r"(?i)(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|test|localhost|local)")
 """RFC 2606 and RFC 6762: names that are nobody's."""
-_FILES = frozenset(
-    "png jpg jpeg gif svg webp avif ico bmp css js mjs ts json html htm php asp aspx pdf txt xml yaml yml md py".split()
-)
+_FILES = "png jpg jpeg gif svg webp avif ico bmp css js mjs ts json html htm php pdf txt xml yaml yml md py"
 """Endings of file names: icon@2x.png."""
 _SYSTEM = frozenset(("git", "hg", "svn"))
 """Users of version control, the same for everybody (git@github.com)."""
 
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)", re.ASCII)
 _ADDRESS = words(
-    *(
-        "ip",
-        "ips",
-        "ipv4",
-        "ipv6",
-        "address",
-        "addresses",
-        "adress",
-        "adresse",
-        "dirección",
-        "indirizzo",
-        "endereço",
-    ),
-    *(
-        "host",
-        "hostname",
-        "server",
-        "client",
-        "proxy",
-        "dns",
-        "ping",
-        "gateway",
-        "router",
-        "port",
-        "remote",
-        "subnet",
-    ),
-    *("ssh", "connect", "connected", "login", "logged", "адрес", "地址", "アドレス", "주소"),
+    "ip, ips, ipv4, ipv6, address, addresses, adress, adresse, dirección, indirizzo, endereço, host, "
+    "hostname, server, client, proxy, dns, ping, gateway, router, port, remote, subnet, ssh, connect, "
+    "connected, login, logged, адрес, 地址, アドレス, 주소"
 )
 _VERSION = words(
-    *(
-        "version",
-        "versions",
-        "ver",
-        "v",
-        "release",
-        "released",
-        "rev",
-        "revision",
-        "build",
-        "firmware",
-        "update",
-    ),
-    *(
-        "upgrade",
-        "driver",
-        "patch",
-        "section",
-        "sections",
-        "chapter",
-        "clause",
-        "figure",
-        "table",
-        "rule",
-        "article",
-    ),
-    *(
-        "software",
-        "app",
-        "android",
-        "ios",
-        "chrome",
-        "firefox",
-        "safari",
-        "opera",
-        "windows",
-        "office",
-        "versión",
-    ),
-    *("versione", "versão", "versie", "wersja", "версия", "версии", "абзац", "§", "kapitel", "abschnitt"),
+    "version, versions, ver, v, release, released, rev, revision, build, firmware, update, upgrade, driver, "
+    "patch, section, sections, chapter, clause, figure, table, rule, article, software, app, android, ios, "
+    "chrome, firefox, safari, opera, windows, office, versión, versione, versão, versie, wersja, версия, "
+    "версии, абзац, §, kapitel, abschnitt"
 )
 _SMALL = 32
-"""Of a random public address three octets of four are at least this with a chance of 97 %; of a version hardly
-any is."""
+"""Of a random public address three octets of four are at least this with a chance of 97 %; of a version
+hardly any is."""
 
 
 def email(text: str, at: int) -> Finding | None:
@@ -110,7 +47,7 @@ def email(text: str, at: int) -> Finding | None:
     if not name or name.endswith(".") or ".." in name or name in _SYSTEM:
         return None
     host = domain[0].lower()
-    if _RESERVED.fullmatch(host) or host.rpartition(".")[2] in _FILES:
+    if _RESERVED.fullmatch(host) or host.rpartition(".")[2] in _FILES.split():
         return None
     start = at - len(name)
     if _is_password(text, start):
@@ -145,7 +82,7 @@ def _is_public(address: str) -> bool:
 
 def _is_address(text: str, start: int, end: int, address: str) -> bool:
     """Whether this is rather an address than a version or the number of a section."""
-    if start and (text[start - 1].isalnum() or text[start - 1] in "_-+@=" and _word_before(text, start)):
+    if start and (text[start - 1].isalnum() or (text[start - 1] in "_-+@=" and _word_before(text, start))):
         return False
     if end < len(text) and (text[end].isalnum() or text[end] == "_"):
         return False

@@ -13,138 +13,22 @@ MIN_DIGITS, MAX_DIGITS = 7, 15
 """The shortest number that is more than an extension; ITU-T E.164, section 6.1."""
 
 PHONE_WORDS = words(
-    *(
-        "phone",
-        "phones",
-        "telephone",
-        "tel",
-        "tels",
-        "call",
-        "calls",
-        "calling",
-        "fax",
-        "faxes",
-        "mobile",
-        "mob",
-        "cell",
-    ),
-    *(
-        "cellphone",
-        "cellular",
-        "whatsapp",
-        "viber",
-        "hotline",
-        "helpline",
-        "dial",
-        "sms",
-        "landline",
-        "tollfree",
-    ),
-    *(
-        "toll-free",
-        "toll free",
-        "messages to",
-        "contact",
-        "telefon",
-        "telefonnummer",
-        "rufnummer",
-        "fon",
-        "handy",
-    ),
-    *(
-        "mobil",
-        "téléphone",
-        "tél",
-        "portable",
-        "appelez",
-        "appeler",
-        "télécopie",
-        "teléfono",
-        "teléfonos",
-        "telf",
-        "móvil",
-    ),
-    *(
-        "celular",
-        "llame",
-        "llámanos",
-        "telefone",
-        "telemóvel",
-        "ligue",
-        "fone",
-        "telefono",
-        "cellulare",
-        "chiamare",
-    ),
-    *("telefoon", "telefoonnummer", "mobiel", "bel", "komórka", "tfn", "tlf", "telefonnr", "тел", "телефон"),
-    *("телефоны", "телефону", "моб", "факс", "звоните", "gsm", "mobilnummer", "telefax"),
-    *(
-        "電話",
-        "电话",
-        "手机",
-        "手機",
-        "携帯",
-        "傳真",
-        "传真",
-        "热线",
-        "熱線",
-        "연락처",
-        "전화",
-        "휴대폰",
-        "팩스",
-        "โทร",
-        "มือถือ",
-    ),
-    *("هاتف", "تلفون", "جوال", "اتصل", "فاكس", "موبايل", "℡", "☎", "📞", "📱", "☏", "✆"),
+    "phone, phones, telephone, tel, tels, call, calls, calling, fax, faxes, mobile, mob, cell, cellphone, "
+    "cellular, whatsapp, viber, hotline, helpline, dial, sms, landline, tollfree, toll-free, toll free, "
+    "messages to, contact, telefon, telefonnummer, rufnummer, fon, handy, mobil, téléphone, tél, portable, "
+    "appelez, appeler, télécopie, teléfono, teléfonos, telf, móvil, celular, llame, llámanos, telefone, "
+    "telemóvel, ligue, fone, telefono, cellulare, chiamare, telefoon, telefoonnummer, mobiel, bel, komórka, "
+    "tfn, tlf, telefonnr, тел, телефон, телефоны, телефону, моб, факс, звоните, gsm, mobilnummer, telefax, "
+    "電話, 电话, 手机, 手機, 携帯, 傳真, 传真, 热线, 熱線, 연락처, 전화, "
+    "휴대폰, 팩스, โทร, มือถือ, هاتف, تلفون, جوال, اتصل, فاكس, موبايل, ℡, ☎, 📞, 📱, ☏, ✆"
 )
 AFTER_WORDS = re.compile(
     r"[\s\\,;:()/-]{0,3}(?:office|fax|mobile|cell|home|work|desk|direct|main)(?![^\W\d_])"
 )
 
 WIDE = (
-    *(
-        "US",
-        "GB",
-        "DE",
-        "FR",
-        "IT",
-        "ES",
-        "NL",
-        "BE",
-        "CH",
-        "AT",
-        "PL",
-        "PT",
-        "BR",
-        "SE",
-        "DK",
-        "NO",
-        "FI",
-        "RU",
-        "UA",
-    ),
-    *(
-        "JP",
-        "KR",
-        "CN",
-        "TW",
-        "HK",
-        "TH",
-        "SA",
-        "AE",
-        "EG",
-        "IN",
-        "AU",
-        "NZ",
-        "ZA",
-        "MX",
-        "AR",
-        "CO",
-        "CL",
-        "IE",
-        "TR",
-    ),
-    *("IL", "CZ", "HU", "RO", "GR"),
+    "US GB DE FR IT ES NL BE CH AT PL PT BR SE DK NO FI RU UA JP KR CN TW HK TH SA AE EG IN AU NZ ZA MX AR "
+    "CO CL IE TR IL CZ HU RO GR"
 )
 """Regions that are tried after the document's own where a word says that this is a telephone number."""
 
@@ -170,7 +54,8 @@ def _library() -> Any:
 
 
 def is_named(near: str, behind: str) -> bool:
-    """Whether a word names what stands between two pieces of text; a number in between takes the word for itself."""
+    """Whether a word names what stands between two pieces of text; a number in between takes the word for
+    itself."""
     if AFTER_WORDS.match(behind):
         return True
     match = _BEHIND_DIGITS.search(near)
@@ -196,7 +81,7 @@ def is_phone(
     if digits > MAX_DIGITS or (len(groups) > 1 and groups[-1] < 2):
         return False
     if named:
-        return any(_is_valid(piece, region) for region in (*regions, *WIDE)) or (
+        return any(_is_valid(piece, region) for region in (*regions, *WIDE.split())) or (
             digits == 7 and len(groups) == 2 and any(_is_local(piece, region) for region in regions)
         )
     if len(groups) < 2 or not _GAPS.issuperset(gaps) or _THOUSANDS.fullmatch(piece) or _is_span(piece):

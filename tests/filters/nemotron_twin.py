@@ -1,26 +1,22 @@
-"""Nemotron-CC's heuristic measures, slow and readable, from the definitions in NeMo Curator's documentation and
-configuration: the oracle of `filters.annotators.nemotron_cc` for texts that are written with spaces."""
+"""Nemotron-CC's heuristic measures, slow and readable, from the definitions in NeMo Curator's
+documentation and configuration: the oracle of `filters.annotators.nemotron_cc` for texts that are written
+with spaces."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 
 import regex
 
+from filters.annotators.nemotron_cc import BOILERPLATE
+
 ENDINGS = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 COMMON = {"the", "be", "to", "of", "and", "that", "have", "with"}
 BULLETS = tuple("•‣⁃⁌⁍∙○●◘◦⦾⦿")
 URL = re.compile(r"https?://(?:[A-Za-z0-9]|[$\-_@.&+/:=?#~]|[!*(),]|%[0-9A-Fa-f]{2})+")
-BANNERS = (
-    "necessary cookies are absolutely essential for the website to function properly. this category only includes "
-    "cookies that ensures basic functionalities and security features of the website. these cookies do not store "
-    "any personal information.",
-    "any cookies that may not be particularly necessary for the website to function and is used specifically to "
-    "collect user personal data via analytics, ads, other embedded contents are termed as non-necessary cookies. it "
-    "is mandatory to procure user consent prior to running these cookies on your website.",
-    "if you continue to browse this site without changing your cookie settings, you agree to this use. acceptread more",
-)
+# The last ones are whole banners, quoted in the annotator.
 PHRASES = (
     *(
         "terms of use",
@@ -30,12 +26,14 @@ PHRASES = (
         "privacy overview",
         "use of cookies",
     ),
-    *("use cookies", "privacy & cookies policy", "privacy and cookies policy", *BANNERS),
+    *("use cookies", "privacy & cookies policy", "privacy and cookies policy"),
+    *BOILERPLATE[-3:],
 )
 
 Row = dict[str, float | int | None]
 
 
+@functools.cache
 def measures(text: str) -> Row:
     """Column to value, as the annotator gives them; None where there is nothing to divide by."""
     words = text.split()
@@ -97,7 +95,8 @@ def top(text: str, words: list[str], n: int) -> float | None:
 
 
 def repeated(text: str, words: list[str], n: int) -> float | None:
-    """Characters of the words inside n-grams that came before, and of the spaces within a repeated stretch."""
+    """Characters of the words inside n-grams that came before, and of the spaces within a repeated
+    stretch."""
     if len(words) < n:
         return None
     seen = set()

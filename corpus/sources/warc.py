@@ -159,7 +159,7 @@ class Warc:
         met = _Record(key, item.name, found.offset, present(source=self.name))
         data = found.as_warc() if isinstance(found, arc.FramedArc) else found.data
         try:
-            record = _parse(data)
+            record = parse(data)
             kind = _kind(record)
             if kind is not None:
                 ledger.ignored[kind] += 1
@@ -188,23 +188,23 @@ class Warc:
         if record.record_type == WarcRecordType.conversion:
             return Page(record.reader.read(), url, "utf-8", "text/plain")
         options = self.options
-        payload, record, trouble = _payload(record, data, options.max_record_bytes)
+        body, record, trouble = payload(record, data, options.max_record_bytes)
         headers = record.http_headers
         if headers.status_code is None:
             raise Unusable("no_http", "read", trouble)
         if headers.status_code not in options.statuses:
             raise Unusable("http_status", "read", str(headers.status_code))
-        if len(payload) > options.max_record_bytes:
+        if len(body) > options.max_record_bytes:
             raise Unusable("too_large", "read", "after decoding")
         stated = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         media = record.headers.get("WARC-Identified-Payload-Type") or stated or "text/html"
         if media not in options.media_types and stated not in options.media_types:
             raise Unusable("media_type", "read", media)
-        if not payload.strip():
+        if not body.strip():
             raise Unusable("empty_body", "read", trouble)
         http = {name: value for name in KEPT_HEADERS if (value := _header(headers, name))}
         met.fields |= present(media_type=clean(media), http=http or None)
-        return Page(payload, url, record.http_charset, media)
+        return Page(body, url, record.http_charset, media)
 
 
 _Tell = Callable[[], None]
@@ -241,7 +241,7 @@ def _header(headers: HeaderMap, name: str) -> str:
     return clean("\n".join(filter(None, headers.get_multiple(name)))[:_HEADER_CHARACTERS])
 
 
-def _parse(data: bytes) -> WarcRecord:
+def parse(data: bytes) -> WarcRecord:
     """A framed record, its HTTP part not yet parsed. Raises Unusable."""
     try:
         record = next(iter(ArchiveIterator(io.BytesIO(data), parse_http=False)), None)
@@ -259,7 +259,7 @@ def _kind(record: WarcRecord) -> str | None:
     return None if record.record_type & (_PAGES | WarcRecordType.revisit) else str(record.record_type)
 
 
-def _payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, WarcRecord, str]:
+def payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, WarcRecord, str]:
     """A response's body, at most `limit` + 1 bytes of it, its record, and what was wrong with its encoding.
 
     Encodings that the headers state and the body has not (archives that store bodies decoded, as Common
@@ -274,7 +274,7 @@ def _payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, WarcRe
                 return body, record, trouble
         except OSError as error:
             trouble = describe(error)
-        record = _parse(data)
+        record = parse(data)
     return b"", record, trouble
 
 

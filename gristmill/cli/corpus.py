@@ -90,6 +90,44 @@ def decide_command(
     emit(asdict(decisions), as_json, lambda: _print_decisions(decisions))
 
 
+@app.command("robots")
+def robots_command(
+    archives: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARCHIVES...",
+            help="Web archives, folders, patterns, URLs, or names of crawls (CC-MAIN-2024-33).",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The table, a Parquet file.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that read.")] = 1,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Where crawls lie, if not at data.commoncrawl.org.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Collect robots.txt files from archives into a table, for the annotator opt_out."""
+    from corpus.robots import collect
+
+    with show_progress(as_json) as progress:
+        found = collect(archives, output, base_url=base_url, workers=workers, progress=progress)
+
+    def human() -> None:
+        table = _table("robots.txt")
+        table.add_row(
+            "archives", f"{found.archives:,}" + (f" ({found.reused:,} read before)" if found.reused else "")
+        )
+        table.add_row("answers", f"{found.records:,}")
+        table.add_row("hosts", f"{found.hosts:,}")
+        table.add_row("table", found.output)
+        console().print(table)
+        _print_incomplete(found.incomplete)
+
+    emit(asdict(found), as_json, human)
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
+
+
 @app.command("report")
 def report_command(
     manifest: ManifestArgument,

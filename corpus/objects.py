@@ -33,6 +33,7 @@ class FsspecRemote:
 
     def facts(self) -> tuple[int | None, str]:
         """Size and version. Raises OSError."""
+        self._wait()
         with self._told():
             self.files.invalidate_cache()
             info = self.files.info(self.where)
@@ -40,6 +41,7 @@ class FsspecRemote:
 
     def get(self, start: int, stop: int | None) -> Answer:
         """The bytes [start, stop). Raises OSError, Beyond where the file ends before `start`."""
+        self._wait()
         with self._told():
             # What a listing said may be old.
             self.files.invalidate_cache()
@@ -61,8 +63,7 @@ class FsspecRemote:
                 wanted = BLOCK if end is None else min(BLOCK, end - at)
                 if wanted <= 0:
                     return b""
-                if self.pace is not None:
-                    self.pace.wait()
+                self._wait()
                 with self._told():
                     held = file.read(wanted)
                 if end is not None and len(held) != wanted:
@@ -72,6 +73,10 @@ class FsspecRemote:
             return data
 
         return Answer(read, file.close, start, None if end is None else end - start, size, version(info))
+
+    def _wait(self) -> None:
+        if self.pace is not None:
+            self.pace.wait()
 
     @contextlib.contextmanager
     def _told(self) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import random
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -122,7 +123,20 @@ class Patience:
             if asked > policy.patience_seconds:
                 raise GaveUp(f"the server asks to come back in {asked:.0f} seconds") from error
             pause = max(pause, asked)
-        time.sleep(pause)
+        stop: threading.Event | None = getattr(_thread, "stop", None)
+        if stop is None:
+            time.sleep(pause)
+        elif stop.wait(pause):
+            raise GaveUp("interrupted") from error
+
+
+_thread = threading.local()
+
+
+def end_with(stop: threading.Event) -> None:
+    """Let all waiting of the calling thread end when an event is set: for pools, whose threads would keep an
+    interrupted command from ending."""
+    _thread.stop = stop
 
 
 def _words(error: Exception) -> str:

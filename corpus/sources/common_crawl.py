@@ -36,6 +36,7 @@ from gristmill.base.digest import digest_json, stable_id
 from gristmill.base.errors import UserError, describe
 from gristmill.base.progress import Progress, Silent
 
+_LOCAL = "file://"
 PROBES = 8
 """Archives whose size is asked for before a build, to say how much there is to fetch."""
 
@@ -58,7 +59,7 @@ class CommonCrawl:
         """Where a path of Common Crawl is to be had."""
         base = self.options.base_url
         if not is_remote(base):
-            base = f"file://{Path(base).absolute().as_posix()}"
+            base = f"{_LOCAL}{Path(base).absolute()}"
         return f"{base.rstrip('/')}/{path}"
 
     def tasks(self, progress: Progress | None = None) -> list[Task]:
@@ -72,7 +73,7 @@ class CommonCrawl:
         paths = [
             path
             for crawl in self.options.crawls
-            for path in self._choose(self._list(crawl, self.options.kind))
+            for path in self._choose(self.listing(crawl, self.options.kind))
         ]
         if not paths:
             raise UserError("no archive is listed", where="source.crawls")
@@ -97,7 +98,7 @@ class CommonCrawl:
     def _fetched(self, task: Task, ledger: Ledger, meter: Meter) -> Iterator[Met]:
         """The pages of a run of records, and in their places what the ledger is to be told."""
         assert task.span is not None
-        wanted = crawl_index.records(Path(task.inputs[0].path), *task.span)
+        wanted = crawl_index.records(Path(task.inputs[0].path.removeprefix(_LOCAL)), *task.span)
         done = 0
         lost: set[str] = set()
         for stretch, got in fetch_all(stretches(wanted, self.options.gap_bytes), self.address, self.options):
@@ -137,7 +138,7 @@ class CommonCrawl:
             missing = isinstance(error, FileNotFoundError | PermissionError)
             ledger.give_up(stretch.file, "cannot_open" if missing else "connection_lost", describe(error))
 
-    def _list(self, crawl: str, kind: str) -> list[str]:
+    def listing(self, crawl: str, kind: str) -> list[str]:
         """The paths that `<kind>.paths.gz` of a crawl lists."""
         kept = self.cache / f"{crawl}.{kind}.paths"
         if not kept.is_file():
@@ -197,17 +198,19 @@ class CommonCrawl:
         assert lookup is not None
         key = digest_json([list(self.options.crawls), lookup.model_dump(mode="json")])[:16]
         resolved = self.cache / f"lookup-{key}.parquet"
-        if not resolved.is_file():
+        digest = resolved.with_suffix(".sha256")
+        if not digest.is_file():
             crawl_index.condition(lookup)
             asked = lookup.model_dump(mode="json", exclude={"sample", "seed"})
             found: list[Path] = []
             for crawl in self.options.crawls:
-                names = [path for path in self._list(crawl, "cc-index-table") if crawl_index.SUBSET in path]
+                names = [path for path in self.listing(crawl, "cc-index-table") if crawl_index.SUBSET in path]
                 items = [Input(name, self.address(name), None) for name in names]
                 folder = self.cache / f"index-{digest_json([crawl, asked])[:16]}"
                 found += crawl_index.look_up(items, lookup, self.options, folder, progress)
             crawl_index.resolve(found, lookup, resolved)
-        item = Input(f"lookup-{crawl_index.digest(resolved)}", str(resolved), None)
+        # A URL, for its name already says what is in it.
+        item = Input(f"lookup-{digest.read_text()}", f"{_LOCAL}{resolved.absolute()}", None)
         tasks = [
             Task((item,), (low, high), size, high - low)
             for low, high, size in crawl_index.parts(resolved, self.options.records_per_part)

@@ -30,8 +30,8 @@ from fsspec.spec import AbstractFileSystem
 
 from corpus.inputs import Access, Input, open_blocks
 from corpus.manifest import Lookup
-from corpus.transfer import Changed, Patience, Unavailable
-from gristmill.base.atomic import atomic_path
+from corpus.transfer import Changed, Patience, Unavailable, end_with
+from gristmill.base.atomic import atomic_path, atomic_write
 from gristmill.base.errors import UserError, describe
 from gristmill.base.progress import Progress
 
@@ -199,12 +199,14 @@ def look_up(
     found = [folder / f"{number:05d}.parquet" for number in range(len(items))]
     missing = [number for number, path in enumerate(found) if not path.is_file()]
     task = progress.task("index", total=len(items), unit="files", done=len(items) - len(missing))
-    with ThreadPoolExecutor(min(access.transfer.parallel, max(len(missing), 1))) as pool:
+    stop = threading.Event()
+    with ThreadPoolExecutor(access.transfer.parallel, initializer=end_with, initargs=(stop,)) as pool:
         ask = partial(_ask, lookup=lookup, access=access)
         try:
             for _ in pool.map(ask, [items[n] for n in missing], [found[n] for n in missing]):
                 task.advance()
         except BaseException:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
         finally:
@@ -217,8 +219,9 @@ def _ask(item: Input, target: Path, *, lookup: Lookup, access: Access) -> None:
     patience = Patience(access.transfer)
     while True:
         try:
-            rows = _query(item, lookup, access)
-            break
+            with atomic_path(target) as path:
+                _query(item, path, lookup, access)
+            return
         except OSError as error:
             try:
                 # A file that changes while it is read is read anew.
@@ -229,11 +232,9 @@ def _ask(item: Input, target: Path, *, lookup: Lookup, access: Access) -> None:
                     where=item.name,
                     mend="the same command goes on where it stopped",
                 ) from None
-    with atomic_path(target) as path:
-        pq.write_table(rows.cast(RECORDS), path)
 
 
-def _query(item: Input, lookup: Lookup, access: Access) -> pa.Table:
+def _query(item: Input, target: Path, lookup: Lookup, access: Access) -> None:
     """Raises OSError where the file cannot be read, UserError for conditions that make no sense."""
     where, values = condition(lookup)
     file = IndexFile(item, access)
@@ -245,13 +246,21 @@ def _query(item: Input, lookup: Lookup, access: Access) -> pa.Table:
     try:
         with closing(file.file), duckdb.connect(config={"threads": 1}) as database:
             database.register_filesystem(file)
-            rows: pa.Table = database.sql(query, params=values).to_arrow_table()
-            return rows
-    except (OSError, duckdb.Error) as error:
+            _write(database.sql(query, params=values), target)
+    except (OSError, duckdb.Error, pa.ArrowException) as error:
         if file.error is not None:
             raise file.error from None
+        if isinstance(error, OSError):
+            raise
         what = (str(error).splitlines() or [""])[0]
         raise UserError(f"cannot look up: {what}", where="source.lookup") from None
+
+
+def _write(rows: duckdb.DuckDBPyRelation, target: Path) -> None:
+    """Rows as a file of `RECORDS`, a group at a time."""
+    with closing(pq.ParquetWriter(target, RECORDS, compression="zstd")) as writer:
+        for batch in cast(Any, rows.to_arrow_reader(GROUP_ROWS)):
+            writer.write_table(pa.Table.from_batches([batch]).cast(RECORDS), row_group_size=GROUP_ROWS)
 
 
 def resolve(found: Sequence[Path], lookup: Lookup, target: Path) -> None:
@@ -268,12 +277,13 @@ def resolve(found: Sequence[Path], lookup: Lookup, target: Path) -> None:
             ' file, "offset" LIMIT $n)'
         )
         values |= {"seed": str(lookup.seed), "n": lookup.sample}
-    with duckdb.connect(config={"threads": 2}) as database, atomic_path(target) as path:
-        query = f'SELECT * FROM {source} ORDER BY file, "offset"'
-        reader = cast(Any, database.sql(query, params=values).to_arrow_reader(GROUP_ROWS))
-        with closing(pq.ParquetWriter(path, RECORDS, compression="zstd")) as writer:
-            for batch in reader:
-                writer.write_table(pa.Table.from_batches([batch]).cast(RECORDS), row_group_size=GROUP_ROWS)
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 2,
+        "temp_directory": str(target.parent),
+    }
+    with duckdb.connect(config=options) as database, atomic_path(target) as path:
+        _write(database.sql(f'SELECT * FROM {source} ORDER BY file, "offset"', params=values), path)
+    atomic_write(target.with_suffix(".sha256"), digest(target))
 
 
 def digest(resolved: Path) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from corpus.inputs import Access, remote
-from corpus.transfer import GaveUp, fetch
+from corpus.transfer import GaveUp, end_with, fetch
 
 MOST_BYTES = 16 << 20
 """A request asks for no more, but for a single record that is larger."""
@@ -52,7 +53,7 @@ def fetch_all(
     again.
     """
     patient = access.transfer
-    hasty = patient.model_copy(update={"tries": 1})
+    hasty = patient.model_copy(update={"tries": min(2, patient.tries)})
     policy = patient
 
     def get(stretch: Stretch) -> bytes | OSError:
@@ -69,7 +70,8 @@ def fetch_all(
         return data
 
     running: deque[tuple[Stretch, Future[bytes | OSError]]] = deque()
-    with ThreadPoolExecutor(patient.parallel) as pool:
+    stop = threading.Event()
+    with ThreadPoolExecutor(patient.parallel, initializer=end_with, initargs=(stop,)) as pool:
         try:
             for stretch in wanted:
                 running.append((stretch, pool.submit(get, stretch)))
@@ -80,4 +82,5 @@ def fetch_all(
                 first, future = running.popleft()
                 yield first, future.result()
         finally:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -34,7 +34,7 @@ import duckdb
 from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
-from corpus import decide, executors
+from corpus import decide, derived, executors
 from corpus.annotate import Annotate, missing_annotators, settle
 from corpus.inputs import content_digest, is_remote, stamps_digest
 from corpus.ledger import TRANSIENT, Ledger
@@ -125,13 +125,10 @@ def build(
                     where=str(path),
                     mend="--rebuild builds it again, or give another `output`",
                 )
-            annotated = _annotated(plan, store)
-            exact, decisions = _up_to_date(plan, store)
-            if not changed and not again and annotated and decisions:
-                return _summary(manifest, store, reused=True)
-            if not changed and not again and annotated and exact:
-                content = {**store.content, "decisions": dict(store.content["decisions"])}
-                return _conclude(plan, path, content, progress, reused_parts=len(store.parts))
+            if not changed and not again and _annotated(plan, store):
+                if _up_to_date(plan, store):
+                    return _summary(manifest, store, reused=True)
+                return _conclude(plan, path, store.content, progress, reused_parts=len(store.parts))
         submitted = _jobs(path)
         if executors.at_work(submitted):
             return _at_work(plan, submitted)
@@ -222,20 +219,19 @@ def _same_inputs(plan: Plan, store: Store, again: Collection[int]) -> bool:
 
 def _annotated(plan: Plan, store: Store) -> bool:
     """Whether the store has the annotations of the manifest's annotators and no others."""
-    entries = store.content["annotations"]
+    entries = store.content["annotations"].items()
     digests = {
-        f"annotations/{name}": entry.get("digest") for name, entry in entries.items() if name != decide.EXACT
+        f"annotations/{name}": entry.get("digest") for name, entry in entries if name not in derived.DERIVED
     }
     return digests == dict(plan.digests)
 
 
-def _up_to_date(plan: Plan, store: Store) -> tuple[bool, bool]:
-    """Whether duplicates, and then decisions, are as the manifest wants them."""
-    content = store.content
-    wanted = decide.exact_key(content, plan.manifest.prefer) if plan.manifest.dedup else None
-    exact = content["annotations"].get(decide.EXACT, {}).get("key") == wanted
+def _up_to_date(plan: Plan, store: Store) -> bool:
+    """Whether derived annotations and decisions are as the manifest wants them."""
     policy = plan.manifest.policy
-    return exact, exact and (policy is None or _decided(content, policy.name, plan))
+    return derived.up_to_date(plan, store.content) and (
+        policy is None or _decided(store.content, policy.name, plan)
+    )
 
 
 def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
@@ -460,36 +456,32 @@ def _finish(plan: Plan, progress: Progress, reused_parts: int) -> BuildSummary:
 
 
 def _conclude(
-    plan: Plan, path: Path, content: dict[str, Any], progress: Progress, reused_parts: int
+    plan: Plan, path: Path, content: Mapping[str, Any], progress: Progress, reused_parts: int
 ) -> BuildSummary:
-    """Annotate duplicates, decide, write `store.json`, clear the work folder."""
-    manifest = plan.manifest
-    annotations, decisions = dict(content["annotations"]), dict(content["decisions"])
-    if manifest.dedup == "exact":
-        if decide.EXACT not in annotations:
-            annotations[decide.EXACT] = decide.write_exact(path, content, manifest.prefer, progress)
-    else:
-        decide.drop_folder(path, [f"annotations/{decide.EXACT}"])
-    content = {**content, "annotations": dict(sorted(annotations.items()))}
-    if (
-        manifest.policy is not None
-        and plan.policy is not None
-        and not _decided(content, manifest.policy.name, plan)
-    ):
-        if manifest.policy.name in decisions and (path / STORE_JSON).is_file():
-            del decisions[manifest.policy.name]
+    """Derive annotations, decide, write `store.json`, clear the work folder.
+
+    Where a store is already finished, it says that it lacks whatever is about to be written again.
+    """
+    finished = (path / STORE_JSON).is_file()
+    if not derived.up_to_date(plan, content):
+        annotations = {n: e for n, e in content["annotations"].items() if n not in derived.DERIVED}
+        if finished:
+            write_store(path, {**content, "annotations": annotations, "decisions": {}})
+        content = {**derived.derive(path, plan, content, progress), "decisions": {}}
+    unwanted = [name for name in derived.DERIVED if name not in content["annotations"]]
+    decide.drop_folder(path, [f"annotations/{name}" for name in unwanted])
+    decisions = dict(content["decisions"])
+    policy = plan.manifest.policy
+    if policy is not None and plan.policy is not None and not _decided(content, policy.name, plan):
+        if decisions.pop(policy.name, None) is not None and finished:
             write_store(path, {**content, "decisions": decisions})
-        entry = decide.write_decisions(path, content, manifest.policy.name, plan.policy, progress)
-        decisions[manifest.policy.name] = entry
-    content["decisions"] = dict(sorted(decisions.items()))
-    known = {f"decisions/{name}" for name in content["decisions"]}
-    stale = [
-        f"decisions/{f.name}" for f in (path / "decisions").glob("*") if f"decisions/{f.name}" not in known
-    ]
-    decide.drop_folder(path, stale)
+        decisions[policy.name] = decide.write_decisions(path, content, policy.name, plan.policy, progress)
+    content = {**content, "decisions": dict(sorted(decisions.items()))}
+    stale = [folder.name for folder in (path / "decisions").glob("*") if folder.name not in decisions]
+    decide.drop_folder(path, [f"decisions/{name}" for name in stale])
     store = write_store(path, content)
     shutil.rmtree(path / WORK, ignore_errors=True)
-    return _summary(manifest, store, reused_parts=reused_parts)
+    return _summary(plan.manifest, store, reused_parts=reused_parts)
 
 
 def _unique_ids(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> None:

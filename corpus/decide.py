@@ -12,17 +12,13 @@ from typing import Any
 
 from corpus.lock import lock
 from corpus.manifest import CorpusManifest
-from corpus.parts import WORK
 from corpus.plan import bind_policy
-from corpus.store import Store, content_digest, write_store
+from corpus.store import Store, content_digest, part_files, write_store
 from filters.decide import BoundRules, decide_part
-from filters.dedup import exact
 from gristmill.base.atomic import atomic_folder, sweep
 from gristmill.base.digest import digest_json, sha256_file
 from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
-
-EXACT = f"{exact.NAME}@{exact.VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def decide(manifest: CorpusManifest, progress: Progress | None = None) -> Decisi
 
 def _decide(manifest: CorpusManifest, policy: str, store: Store, progress: Progress | None) -> Decisions:
     path, content = store.path, {**store.content, "decisions": dict(store.content["decisions"])}
-    rules = bind_policy(manifest.model_copy(update={"dedup": None}), store.schema)
+    rules = bind_policy(manifest.model_copy(update={"dedup": None, "ensemble": None}), store.schema)
     assert rules is not None
     key = decision_key(content, rules)
     before = content["decisions"].get(policy)
@@ -110,45 +106,6 @@ def write_decisions(
         "reasons": dict(sorted(reasons.items())),
         "tiers": dict(sorted(tiers.items())),
         "parts": digests,
-    }
-
-
-def part_files(path: Path, content: Mapping[str, Any], part: str) -> list[Path]:
-    """A part's documents file, then its annotation files."""
-    names = ["documents", *(f"annotations/{name}" for name in sorted(content["annotations"]))]
-    return [path / name / f"{part}.parquet" for name in names]
-
-
-def exact_key(content: Mapping[str, Any], prefer: str | None) -> str:
-    """What the annotation of exact duplicates depends on."""
-    others = {name: entry for name, entry in content["annotations"].items() if name != EXACT}
-    return digest_json(
-        [content_digest({**content, "annotations": others, "decisions": {}}), prefer or exact.PREFER]
-    )
-
-
-def write_exact(
-    path: Path, content: Mapping[str, Any], prefer: str | None, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Annotate exact duplicates; returns the entry for `store.json`."""
-    others = {**content, "annotations": {n: e for n, e in content["annotations"].items() if n != EXACT}}
-    parts = [part_files(path, others, part["part"]) for part in content["parts"]]
-    target = path / "annotations" / EXACT
-    scratch = path / WORK
-    scratch.mkdir(parents=True, exist_ok=True)
-    found = exact.annotate_exact(
-        parts,
-        target,
-        prefer=prefer or exact.PREFER,
-        temp_directory=scratch,
-        progress=progress,
-        where="prefer",
-    )
-    return {
-        "key": exact_key(content, prefer),
-        "clusters": found.clusters,
-        "duplicates": found.duplicates,
-        "parts": {part["part"]: sha256_file(target / f"{part['part']}.parquet") for part in content["parts"]},
     }
 
 

@@ -449,6 +449,30 @@ class AnnotatorChoice(Model):
     """Its options."""
 
 
+class Ensemble(Model):
+    """Scores of several classifiers as one bucket (0 to 19) and a tier, after Nemotron-CC."""
+
+    classifiers: tuple[str, ...] = Field(min_length=1)
+    """Names of classifiers (`dclm` for the column `quality.dclm`), or columns."""
+    sample: float = Field(default=1, gt=0, le=1)
+    """Share of the documents whose scores make the thresholds."""
+    seed: int = Field(default=0, ge=0)
+    """Chooses another sample."""
+    where: str | None = None
+    """SQL condition: only documents that make it true count for the thresholds."""
+    thresholds: str | None = None
+    """Take thresholds from here instead: a JSON file, or the store of an older crawl."""
+    tiers: dict[str, int] = {"high": 19, "medium-high": 18, "medium": 12, "medium-low": 7, "low": 0}
+    """Least bucket of each tier."""
+
+    @field_validator("tiers")
+    @classmethod
+    def _buckets(cls, tiers: dict[str, int]) -> dict[str, int]:
+        if len(set(tiers.values())) < len(tiers) or not all(0 <= bucket <= 19 for bucket in tiers.values()):
+            raise ValueError("each tier has a least bucket of its own, from 0 to 19")
+        return tiers
+
+
 class Policy(Model):
     """A named set of decisions."""
 
@@ -544,6 +568,8 @@ class CorpusManifest(Manifest):
     prefer: str | None = None
     """With `dedup`: SQL order of the copies of a text, of which the first is kept; the earliest, then the
     longest by default."""
+    ensemble: Ensemble | None = None
+    """Buckets and tiers (`quality.bucket`, `quality.tier`) from the scores of classifiers."""
     policy: Policy | None = None
     """Which documents are kept. Without one, nothing is decided."""
     executor: Executor = LocalExecutor(type="local")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +16,14 @@ from corpus.parts import annotation_folder, part_name
 from corpus.schema import DOCUMENTS, ROW_GROUP_BYTES, ROW_GROUP_ROWS
 from corpus.sources.base import Source, Task
 from corpus.sources.registry import build_source
-from corpus.store import VERSION
+from corpus.store import VERSION, Store
 from filters.base import Annotator
+from filters.conditions import check_boolean, nearest_column, parse_condition
 from filters.decide import BoundRules, bind
 from filters.dedup import exact
+from filters.quality.ensemble import NAME as ENSEMBLE
+from filters.quality.ensemble import VERSION as ENSEMBLE_VERSION
+from filters.quality.ensemble import Ensemble, Thresholds, from_json, read_thresholds
 from filters.registry import annotator_digest, build_annotator
 from filters.rules import load_ruleset
 from gristmill.base.digest import digest_json
@@ -40,6 +45,7 @@ class Plan:
     tasks: Sequence[Task]
     annotators: tuple[Annotator, ...]
     early: BoundRules | None
+    ensemble: Ensemble | None
     policy: BoundRules | None
     columns: Mapping[str, pa.DataType]
     """Columns of the annotators and the documents."""
@@ -115,6 +121,7 @@ def make_plan(manifest: CorpusManifest, progress: Progress | None = None, *, wit
     early = None
     if manifest.early_drop is not None:
         early = bind(load_ruleset(manifest.early_drop, "early_drop"), columns)
+    ensemble = resolve_ensemble(manifest, columns)
     policy = bind_policy(manifest, columns)
     source = build_source(manifest)
     options = manifest.source.model_dump(mode="json", exclude=set(PLACES))
@@ -129,7 +136,7 @@ def make_plan(manifest: CorpusManifest, progress: Progress | None = None, *, wit
         engine = specify(extract)
         stage["extraction"] = f"{engine.name} {engine.version}"
     tasks = source.tasks(progress) if with_tasks else []
-    return Plan(manifest, source, tasks, annotators, early, policy, columns, stage, digests)
+    return Plan(manifest, source, tasks, annotators, early, ensemble, policy, columns, stage, digests)
 
 
 def _annotators(manifest: CorpusManifest) -> tuple[tuple[Annotator, ...], dict[str, str]]:
@@ -183,10 +190,54 @@ def _labels(manifest: CorpusManifest) -> Any:
 
 
 def bind_policy(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> BoundRules | None:
-    """The manifest's policy, bound to the columns of documents, annotators and deduplication."""
+    """The manifest's policy, bound to the columns of documents, annotators, deduplication and ensemble."""
     if manifest.policy is None:
         return None
-    types = dict(columns)
-    if manifest.dedup is not None:
-        types |= {f.name: f.type for f in exact.SCHEMA if f.name != "id"}
+    types = _with_exact(manifest, columns)
+    ensemble = resolve_ensemble(manifest, columns)
+    if ensemble is not None:
+        types |= {f.name: f.type for f in ensemble.schema if f.name != "id"}
     return bind(load_ruleset(manifest.policy.rules, "policy.rules"), types)
+
+
+def _with_exact(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
+    if manifest.dedup is None:
+        return dict(columns)
+    return dict(columns) | {f.name: f.type for f in exact.SCHEMA if f.name != "id"}
+
+
+def resolve_ensemble(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> Ensemble | None:
+    """The manifest's ensemble over the columns that there will be, with the thresholds that it names.
+
+    Raises UserError for a column that there is not or that is no number, and for thresholds that cannot be
+    read.
+    """
+    wanted = manifest.ensemble
+    if wanted is None:
+        return None
+    types = _with_exact(manifest, columns)
+    chosen: dict[str, str] = {}
+    for number, name in enumerate(wanted.classifiers):
+        where = f"ensemble.classifiers[{number}]"
+        column = name if "." in name else f"quality.{name}"
+        if column not in types:
+            raise UserError(f"unknown column '{column}'", where=where, mend=nearest_column(column, types))
+        if not (pa.types.is_floating(types[column]) or pa.types.is_integer(types[column])):
+            raise UserError(f"'{column}' is no number", where=where)
+        chosen[name.replace(".", "_")] = column
+    condition = None
+    if wanted.where is not None:
+        condition = parse_condition(wanted.where, types, "ensemble.where")
+        check_boolean(condition, wanted.where, types, "ensemble.where")
+    thresholds = _thresholds(wanted.thresholds, list(chosen)) if wanted.thresholds is not None else None
+    return Ensemble(chosen, wanted.sample, wanted.seed, condition, thresholds, dict(wanted.tiers))
+
+
+def _thresholds(place: str, names: Sequence[str]) -> Thresholds:
+    """Thresholds from a JSON file, or those of another store's ensemble."""
+    if not Path(place).is_dir():
+        return read_thresholds(place, names)
+    entry = Store.open(place).content["annotations"].get(f"{ENSEMBLE}@{ENSEMBLE_VERSION}")
+    if entry is None:
+        raise UserError("this store has no ensemble", where=f"ensemble.thresholds: {place}")
+    return from_json(entry["thresholds"], names, place)

@@ -290,6 +290,12 @@ def content_digest(content: Mapping[str, Any]) -> str:
     return digest_json([FORMAT, VERSION, content["name"], file_digests(content)])
 
 
+def part_files(path: Path, content: Mapping[str, Any], part: str) -> list[Path]:
+    """A part's documents file, then its annotation files."""
+    names = ["documents", *(f"annotations/{name}" for name in sorted(content["annotations"]))]
+    return [path / name / f"{part}.parquet" for name in names]
+
+
 def write_store(path: Path, content: Mapping[str, Any]) -> Store:
     """Write `store.json`: from here on the store is finished."""
     atomic_write(path / STORE_JSON, canonical_json(content) + b"\n")

@@ -27,6 +27,7 @@ from filters.annotators.url import UrlAnnotator
 from filters.base import Annotator
 from filters.dedup import exact
 from filters.naming import renamed
+from filters.quality.ensemble import Ensemble
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError, did_you_mean
 
@@ -55,12 +56,14 @@ def annotator_names() -> list[str]:
 
 
 def known_columns() -> dict[str, pa.DataType]:
-    """Names and types of the columns of all annotators, and of exact deduplication: the same whatever their
-    options."""
+    """Names and types of the columns of all annotators, of exact deduplication and of the ensemble: the same
+    whatever their options and labels."""
     columns: dict[str, pa.DataType] = {}
     for build in ANNOTATORS.values():
         columns |= build.columns
-    return columns | {field.name: field.type for field in exact.SCHEMA if field.name != "id"}
+    for schema in (exact.SCHEMA, Ensemble({}).schema):
+        columns |= {field.name: field.type for field in schema if field.name != "id"}
+    return columns
 
 
 def required_options(name: str) -> list[str]:

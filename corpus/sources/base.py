@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from corpus.inputs import Input
     from corpus.ledger import Ledger
-from gristmill.base.progress import Progress
+    from gristmill.base.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from typing import Any
 
 import fsspec
 import pytest
+from datatrove.data import Document
 
 from corpus.build import build
 from corpus.inputs import Plainly, find, open_blocks, open_input, read_whole, remote
 from corpus.ledger import Ledger
-from corpus.manifest import CorpusManifest, Transfer, WarcSource
+from corpus.manifest import CorpusManifest, FilesSource, Transfer, WarcSource
+from corpus.sources.files import Files
 from corpus.sources.warc import Warc
 from corpus.transfer import Changed, GaveUp, fetch
 from gristmill.base.errors import UserError
@@ -173,3 +175,28 @@ def test_other_file_systems(tmp_path: Path) -> None:
         find(["memory://nowhere"])
     with pytest.raises(UserError, match=r"cannot list|cannot open"):
         find(["nosuchprotocol://x"])
+
+
+def test_trees_of_files_in_a_bucket(tmp_path: Path, endpoint: str) -> None:
+    files = fsspec.filesystem("s3", **keys(endpoint))
+    tree = {
+        "a.py": b"print(1)\n",
+        "x/b.py": b"print(2)\n",
+        "x/c.txt": b"text\n",
+        ".hidden/d.py": b"print(4)\n",
+    }
+    for name, data in tree.items():
+        files.pipe(f"{BUCKET}/tree/{name}", data)
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_bytes(data)
+
+    def documents(root: str) -> list[Document]:
+        options = {"type": "files", "roots": [root], "storage_options": keys(endpoint), "transfer": QUICK}
+        source = Files(FilesSource.model_validate(options), "code")
+        return [doc for task in source.tasks() for doc in source.read(task, Ledger(), lambda done: None)]
+
+    remote_ones, local_ones = documents(f"s3://{BUCKET}/tree"), documents(str(tmp_path / "tree"))
+    assert len(local_ones) == 4
+    assert [(d.id, d.text, d.metadata) for d in remote_ones] == [
+        (d.id, d.text, d.metadata) for d in local_ones
+    ]

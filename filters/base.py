@@ -97,8 +97,9 @@ class TextView:
     @cached_property
     def tokens(self) -> Spans:
         """The pieces of `str.split`: what white space separates."""
-        edges = np.flatnonzero(np.diff((self.classes & characters.SPACE) == 0, prepend=False, append=False))
-        return Spans(edges[0::2], edges[1::2])
+        from filters.kernels import pieces_between
+
+        return Spans(*pieces_between(self.classes, characters.SPACE))
 
     @cached_property
     def lowered(self) -> str:

@@ -21,3 +21,25 @@ def counted(classes: Classes, starts: Offsets, ends: Offsets, flags: int) -> Off
             if classes[at] & wanted:
                 counts[index] += 1
     return counts
+
+
+@kernel
+def pieces_between(classes: Classes, flags: int) -> tuple[Offsets, Offsets]:
+    """Starts and ends of the longest runs of characters that have none of the flags: int64[pieces] each."""
+    wanted = np.uint32(flags)
+    count = 0
+    inside = False
+    for flag in classes:
+        count += inside == ((flag & wanted) != 0)
+        inside = (flag & wanted) == 0
+    edges = np.empty(count + inside, np.int64)
+    count = 0
+    inside = False
+    for at in range(len(classes)):
+        if inside == ((classes[at] & wanted) != 0):
+            edges[count] = at
+            count += 1
+            inside = not inside
+    if inside:
+        edges[count] = len(classes)
+    return edges[0::2].copy(), edges[1::2].copy()

@@ -17,8 +17,11 @@ from filters.jit import kernel
 
 CodePoints = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.int64]
+Table = npt.NDArray[np.uint32]
 
 _ALPHABET = 128
+_HIT = np.uint32(1 << 31)
+_ROW = np.uint32((1 << 31) - 1)
 
 
 class Keywords:
@@ -30,20 +33,24 @@ class Keywords:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = tuple(dict.fromkeys(word.lower() for word in words))
-        self._next, self._longest = _automaton(self.words)
+        self._table, self._longest = _automaton(self.words)
 
     def find(self, code_points: CodePoints) -> list[tuple[int, str]]:
         """Start and keyword of every occurrence, by their ends; of keywords that end at the same place the
         longest alone."""
-        ends, which = _scan(code_points, self._next, self._longest)
+        ends, which = _scan(code_points, self._table, self._longest)
         return [
             (end - len(self.words[word]), self.words[word])
             for end, word in zip(ends.tolist(), which.tolist(), strict=True)
         ]
 
 
-def _automaton(words: tuple[str, ...]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-    """Transitions, int16[states, 128], and the longest keyword that ends in each state, or -1."""
+def _automaton(words: tuple[str, ...]) -> tuple[Table, Places]:
+    """Transitions, uint32[states * 128], and the longest keyword that ends in each state, or -1.
+
+    A transition is the place where the next state's row begins; its highest bit tells whether a keyword ends
+    there: one look-up a character then says all.
+    """
     children: list[dict[int, int]] = [{}]
     longest = [-1]
     for number, word in enumerate(words):
@@ -58,7 +65,7 @@ def _automaton(words: tuple[str, ...]) -> tuple[npt.NDArray[np.int16], npt.NDArr
                 longest.append(-1)
             state = children[state][code]
         longest[state] = number
-    table = np.zeros((len(children), _ALPHABET), np.int16)
+    table = np.zeros((len(children), _ALPHABET), np.uint32)
     fallback = [0] * len(children)
     queue = deque([0])
     while queue:
@@ -73,26 +80,27 @@ def _automaton(words: tuple[str, ...]) -> tuple[npt.NDArray[np.int16], npt.NDArr
             queue.append(child)
     # Capitals go where small letters go.
     table[:, ord("A") : ord("Z") + 1] = table[:, ord("a") : ord("z") + 1]
-    return table, np.array(longest, np.int16)
+    ends = np.array(longest, np.int64)
+    hits = np.where(ends[table] >= 0, _HIT, np.uint32(0))
+    return (table * np.uint32(_ALPHABET) | hits).ravel(), ends
 
 
 @kernel
-def _scan(
-    code_points: CodePoints, table: npt.NDArray[np.int16], longest: npt.NDArray[np.int16]
-) -> tuple[Places, Places]:
-    ends, which = np.empty(16, np.int64), np.empty(16, np.int64)
-    count = 0
-    state = np.int64(0)
-    for at in range(len(code_points)):
-        code_point = code_points[at]
-        if code_point >= _ALPHABET:
-            state = np.int64(0)
-            continue
-        state = np.int64(table[state, code_point])
-        if longest[state] >= 0:
-            if count == len(ends):
-                ends = np.append(ends, np.empty(count, np.int64))
-                which = np.append(which, np.empty(count, np.int64))
-            ends[count], which[count] = at + 1, longest[state]
-            count += 1
-    return ends[:count], which[:count]
+def _scan(code_points: CodePoints, table: Table, longest: Places) -> tuple[Places, Places]:
+    # Counted first: an array that may grow inside the loop makes the loop ten times as slow.
+    count = np.int64(0)
+    state = np.uint32(0)
+    for code_point in code_points:
+        state = table[(state & _ROW) + code_point] if code_point < _ALPHABET else np.uint32(0)
+        count += np.int64(state >> np.uint32(31))
+    ends, which = np.empty(count, np.int64), np.empty(count, np.int64)
+    if count:
+        count = np.int64(0)
+        state = np.uint32(0)
+        for at in range(len(code_points)):
+            code_point = code_points[at]
+            state = table[(state & _ROW) + code_point] if code_point < _ALPHABET else np.uint32(0)
+            if state & _HIT:
+                ends[count], which[count] = at + 1, longest[(state & _ROW) // _ALPHABET]
+                count += 1
+    return ends, which

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from filters import characters
 from filters.annotators.per_text import PerText, ratio
-from filters.annotators.token_kernels import distinct, most_frequent_ngrams, repeated_ngrams
+from filters.annotators.token_kernels import count_among, distinct, most_frequent_ngrams, repeated_ngrams
 from filters.base import Offsets, Spans, TextView
 from filters.jit import kernel
 
@@ -62,6 +62,8 @@ BOILERPLATE = (
     "acceptread more",
 )
 """constants.py, policy_substrings; two more of them hold "uses cookies" anyway."""
+_BOILERPLATE_WORDS = ("cookie", "privacy", "terms of use")
+# One of them is in every phrase.
 URL = re.compile(r"https?://(?:[A-Za-z0-9$\-_@.&+/:=?#~!*(),]|%[0-9A-Fa-f]{2})+")
 """constants.py, regex_url, with the mended hyphen (Curator's pull request 1880)."""
 TOP_NGRAMS = (2, 4)
@@ -187,7 +189,7 @@ def _word_measures(view: TextView, words: Spans, spaced: bool) -> list[Any]:
     length, count = len(view), len(words)
     hashes, lengths = view.hashes(words), words.lengths
     symbols, alphabetic, total, longest = _count_words(view.code_points, words.starts, words.ends, _table())
-    common = int(np.count_nonzero(np.isin(hashes, _common_words())))
+    common = count_among(hashes, _common_words())
     values: list[Any] = [count, ratio(symbols, count), ratio(alphabetic, count), common]
     values += [ratio(total, count), longest if count else None]
     glue = " " if spaced else ""
@@ -371,6 +373,8 @@ def _boilerplate(view: TextView, paragraphs: Spans) -> float:
     lowered = view.lowered
     if "lorem ipsum" in lowered:
         return 1.0
+    if not any(word in lowered for word in _BOILERPLATE_WORDS):
+        return 0.0
     places = []
     for phrase in BOILERPLATE:
         at = lowered.find(phrase)

@@ -39,6 +39,16 @@ def _capacity(count: int) -> int:
 
 
 @kernel
+def count_among(hashes: Hashes, wanted: Hashes) -> int:
+    """How many of the hashes are among a few wanted ones."""
+    count = 0
+    for value in hashes:
+        for other in wanted:
+            count += value == other
+    return count
+
+
+@kernel
 def distinct(hashes: Hashes, lengths: Lengths) -> tuple[int, int]:
     """How many different hashes there are, and the sum of the lengths of their first occurrences."""
     capacity = _capacity(len(hashes))

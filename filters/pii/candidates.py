@@ -71,9 +71,21 @@ def _class(code_point: int, table: npt.NDArray[np.uint8]) -> int:
 
 
 @kernel
+def _most(code_points: CodePoints) -> int:
+    """More candidates than there can be: each has an @, a colon or the first digit of a run of its own."""
+    count = 0
+    digits = False
+    for code_point in code_points:
+        is_digit = 0x30 <= code_point <= 0x39
+        count += code_point == 0x40 or code_point == 0x3A or (is_digit and not digits)  # noqa: PLR1714
+        digits = is_digit
+    return count
+
+
+@kernel
 def _scan(code_points: CodePoints, table: npt.NDArray[np.uint8]) -> Table:
     """Rows of kind, start and end: int64[candidates, 3]."""
-    found = np.empty((8, 3), np.int64)
+    found = np.empty((_most(code_points), 3), np.int64)
     count = 0
     length = len(code_points)
     at = run_end = colons_end = 0
@@ -96,8 +108,6 @@ def _scan(code_points: CodePoints, table: npt.NDArray[np.uint8]) -> Table:
             kind, start, end = _run(code_points, at, run_end, table)
             run_end = end
         if kind >= 0:
-            if count == len(found):
-                found = np.concatenate((found, np.empty((count, 3), np.int64)))
             found[count, 0], found[count, 1], found[count, 2] = kind, start, end
             count += 1
         # What stands between colons may be something else too.

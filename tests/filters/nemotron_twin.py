@@ -40,7 +40,7 @@ def measures(text: str) -> Row:
     lines = [line for line in text.split("\n") if line.strip()]
     paragraphs = text.split("\n\n")
     row: Row = {
-        "non_english_ratio": share(sum(not re.match("[a-zA-Z0-9\n?!,.]", c) for c in text), len(text)),
+        "non_english_ratio": share(len(re.findall("[^a-zA-Z0-9\\n?!,.]", text)), len(text)),
         "digit_ratio": share(len(regex.findall("[[:digit:]]", text)), len(text)),
         "url_ratio": share(sum(map(len, URL.findall(text))), len(text)),
         "white_space_ratio": share(sum(c in "\t\n\r\b " for c in text), len(text)),

@@ -104,7 +104,7 @@ def compare(text: str) -> None:
 @example("x\n\n\n\nx\n\n\ny")
 @example("read more")
 @example("aread more.\nREAD MORE..\nx....\n....]\n(....)\n[x…]\n-»\n»")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_the_measures_are_the_twins(text: str) -> None:
     found = measured(text)
     if found["spaced"]:

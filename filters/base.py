@@ -87,12 +87,10 @@ class TextView:
     @cached_property
     def words(self) -> Spans:
         """Words and marks, in order: see `filters.words`."""
-        cuts = np.zeros(0, np.bool_)
+        cuts = None
         if self.flags & characters.UNSPACED:
             cuts = unspaced.cuts(self.code_points, self.classes)
-        return Spans(
-            *words.words(self.code_points, self.classes, self.prefix_hashes, cuts, *words.special_table())
-        )
+        return Spans(*words.words(self.code_points, self.classes, self.prefix_hashes, cuts))
 
     @cached_property
     def tokens(self) -> Spans:
@@ -108,10 +106,19 @@ class TextView:
         return lowered if len(lowered) == len(self.text) else self.text.replace("İ", "\u0307").lower()
 
     @cached_property
+    def folded(self) -> bytes:
+        """The text in UTF-8 with small letters for the capitals A to Z and what `str.lower` turns into ASCII: enough
+        to tell quickly that a phrase in ASCII does not occur in `lowered`."""
+        text = self.text
+        if "İ" in text or "\u212a" in text:
+            text = self.lowered
+        return text.encode("utf-8", "surrogatepass").lower()
+
+    @cached_property
     def sentences(self) -> Spans:
         """Sentences, trimmed, never across a line end: see `filters.segmentation.sentences`."""
-        table = segmentation.abbreviation_table()
-        return Spans(*segmentation.sentences(self.code_points, self.classes, self.prefix_hashes, table))
+        keys, kinds = segmentation.abbreviation_table()
+        return Spans(*segmentation.sentences(self.code_points, self.classes, self.prefix_hashes, keys, kinds))
 
     def hashes(self, spans: Spans) -> Hashes:
         """64-bit hash of each piece; equal pieces have equal hashes: uint64[len(spans)]."""

@@ -8,10 +8,12 @@ different pieces of a text the chance of any collision is about 3e-8.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-from filters.jit import kernel
+from filters.jit import kernel, loop
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -36,7 +38,7 @@ def _powers() -> Hashes:
 _POWERS = _powers()
 
 
-@kernel
+@loop
 def scramble(value: np.uint64) -> np.uint64:
     """A bijection of 64-bit numbers whose every output bit depends on every input bit."""
     value = (value ^ (value >> _S30)) * _MIX1
@@ -44,7 +46,7 @@ def scramble(value: np.uint64) -> np.uint64:
     return value ^ (value >> _S31)
 
 
-@kernel
+@loop
 def power(exponent: int) -> np.uint64:
     """B^exponent."""
     result = _POWERS[exponent & (_TABLE - 1)]
@@ -58,13 +60,13 @@ def power(exponent: int) -> np.uint64:
     return result
 
 
-@kernel
+@loop
 def raw_piece(running: Hashes, start: int, end: int) -> np.uint64:
     """`piece` without the last scramble: as good for finding equal ones, not for taking bits from."""
     return running[end] - running[start] * power(end - start)
 
 
-@kernel
+@loop
 def piece(running: Hashes, start: int, end: int) -> np.uint64:
     """Hash of the characters from `start` to `end`."""
     return scramble(raw_piece(running, start, end))
@@ -99,3 +101,48 @@ def scan(
         total = total * _BASE + scramble(np.uint64(code_point) + _ONE)
         running[index + 1] = total
     return classes, running, union
+
+
+@loop
+def slots(count: int) -> int:
+    """How many slots a hash table for so many keys has: a power of two, at most a quarter filled."""
+    size = 16
+    while size < 4 * count:
+        size *= 2
+    return size
+
+
+@loop
+def find(keys: Hashes, key: np.uint64) -> int:
+    """The slot of a hash table with open addressing that holds the key, or the empty one where it belongs.
+
+    A slot is empty where its key is 0; the one piece in 2^64 whose hash is 0 is taken for 1.
+    """
+    key |= np.uint64(key == 0)
+    mask = np.int64(len(keys) - 1)
+    slot = np.int64(key) & mask
+    while keys[slot] != 0 and keys[slot] != key:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def hash_set(hashes: Hashes) -> Hashes:
+    """The hashes as a table for `find`."""
+    keys = np.zeros(slots(len(hashes)), np.uint64)
+    for key in hashes:
+        keys[find(keys, key)] = max(key, np.uint64(1))
+    return keys
+
+
+def word_table(words: Mapping[str, int]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Words and their values as a table for `find`: keys, and values, which are 0 where a slot is empty."""
+    code_points = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
+    _, running, _ = scan(code_points, np.zeros(0x110000, np.uint32))
+    ends = np.cumsum([len(word) for word in words]).astype(np.int64)
+    hashes = pieces(running, np.concatenate((np.zeros(1, np.int64), ends[:-1])), ends)
+    keys = hash_set(hashes)
+    values = np.zeros(len(keys), np.int64)
+    for key, value in zip(hashes, words.values(), strict=True):
+        values[find(keys, key)] = value
+    return keys, values

@@ -9,10 +9,21 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from filters.abbreviations import ABBREVIATIONS
-from filters.characters import BREAK, CLOSER, FIGURE, LETTER, LOWER, SPACE, TERMINAL, UPPER, WORD
-from filters.hashing import piece, pieces, scan
-from filters.jit import kernel
+from filters.abbreviations import AFTER_ORDINAL, ALWAYS, BEFORE_NUMBER, ERA, abbreviations
+from filters.characters import (
+    BREAK,
+    CLOSER,
+    DIGIT,
+    FIGURE,
+    LETTER,
+    LOWER,
+    SPACE,
+    TERMINAL,
+    UNSPACED,
+    WORD,
+)
+from filters.hashing import find, piece, word_table
+from filters.jit import kernel, loop
 from filters.spans import Spans
 
 Offsets = npt.NDArray[np.int64]
@@ -23,10 +34,16 @@ Hashes = npt.NDArray[np.uint64]
 
 __all__ = ["Spans", "abbreviation_table", "cut", "lines", "paragraphs", "runs", "sentences", "trim"]
 
-_LINE_FEED, _RETURN, _STOP = 0x0A, 0x0D, 0x2E
+_LINE_FEED, _RETURN, _SPACE, _STOP, _HYPHEN, _ELLIPSIS = 0x0A, 0x0D, 0x20, 0x2E, 0x2D, 0x2026
+_CAPITAL_C, _SMALL_A, _SMALL_D = 0x43, 0x61, 0x64
+_DASHES = (0x2D, 0x2013, 0x2014)
+_THAI, _LAO, _HIRAGANA, _KATAKANA, _CORNER, _WHITE_CORNER = 0x0E00, 0x0E80, 0x3040, 0x30A0, 0x300D, 0x300F
 _WIDE = 0x3000
 """Terminal marks from here on (。！？) belong to scripts that are written without spaces."""
-_SLOTS = 1 << 12
+_THAI_SENTENCE = 60
+"""Characters: the length at which sentences of the Thai treebank PUD are best found again (their mean is 98)."""
+_LONGEST = 16
+"""Characters of the longest abbreviation that is looked up."""
 
 
 def cut(length: int, at: Offsets, widths: Offsets | int = 1) -> Spans:
@@ -112,106 +129,169 @@ def paragraphs(code_points: CodePoints, classes: Classes) -> tuple[Offsets, Offs
 
 
 @functools.cache
-def abbreviation_table() -> Hashes:
-    """Hash set with open addressing of the abbreviations, as they stand and with a capital: 0 is an empty slot."""
-    words = sorted({form for word in ABBREVIATIONS for form in (word, word[0].upper() + word[1:])})
-    ends = np.cumsum([len(word) for word in words]).astype(np.int64)
-    code_points = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
-    _, running, _ = scan(code_points, np.zeros(0x110000, np.uint32))
-    keys = np.zeros(_SLOTS, np.uint64)
-    for key in pieces(running, np.concatenate((np.zeros(1, np.int64), ends[:-1])), ends):
-        slot = int(key) % _SLOTS
-        while keys[slot]:
-            slot = (slot + 1) % _SLOTS
-        keys[slot] = key
-    return keys
+def abbreviation_table() -> tuple[Hashes, Offsets]:
+    """`filters.abbreviations` as a hash table: keys and kinds."""
+    return word_table(abbreviations())
 
 
-@kernel
-def _is_abbreviation(
-    classes: Classes, code_points: CodePoints, running: Hashes, keys: Hashes, at: int
+@loop
+def _known(running: Hashes, keys: Hashes, kinds: Offsets, start: int, end: int) -> int:
+    """What the list says of a word, or 0."""
+    return kinds[find(keys, piece(running, start, end))] if end - start <= _LONGEST else 0
+
+
+@loop
+def _stays_open(
+    code_points: CodePoints,
+    classes: Classes,
+    running: Hashes,
+    keys: Hashes,
+    kinds: Offsets,
+    stop: int,
+    after: int,
 ) -> bool:
-    """Whether the full stop at `at` belongs to an abbreviation or an initial."""
-    start = at
-    letters = stops = 0
-    while start > 0:
+    """Whether the full stop at `stop` ends no sentence, where the next visible character stands at `after`."""
+    start = stop
+    letters = figures = stops = 0
+    while start > 0 and stop - start <= _LONGEST:
+        flags = classes[start - 1]
         if code_points[start - 1] == _STOP:
             stops += 1
-        elif not classes[start - 1] & WORD:
-            break
-        elif classes[start - 1] & LETTER:
+        elif flags & LETTER:
             letters += 1
+        elif flags & FIGURE:
+            figures += 1
+        elif not (flags & WORD or (code_points[start - 1] == _HYPHEN and start < stop)):
+            break
         start -= 1
-    if start == at:
+    if start == stop:
         return False
-    # "J. Smith", "z. B.", "e.g.", "U.S."
-    if at - start == 1 and classes[start] & UPPER:
+    if figures == stop - start <= 2:
+        end = after
+        while end < len(classes) and classes[end] & LETTER:
+            end += 1
+        return _known(running, keys, kinds, after, end) == AFTER_ORDINAL
+    kind = _known(running, keys, kinds, start, stop)
+    if kind == BEFORE_NUMBER:
+        return classes[after] & DIGIT != 0
+    if kind == ALWAYS or kind == ERA:
+        return kind == ALWAYS
+    if stop - start == 1:
+        # "a. C." and "d. C." are eras too.
+        era = code_points[start] == _CAPITAL_C and start > 3 and code_points[start - 2] == _STOP
+        era = era and (code_points[start - 3] == _SMALL_A or code_points[start - 3] == _SMALL_D)
+        return letters == 1 and not classes[start] & UNSPACED and not era
+    return stops > 0 and letters > 0 and stop - start - stops <= 2 * stops + 2
+
+
+@loop
+def _tail(code_points: CodePoints, classes: Classes, at: int) -> tuple[int, int]:
+    """What belongs to the terminal mark at `at`: where it ends, and the last terminal mark.
+
+    More marks, closing quotes and brackets; also those that stand behind a space and before another.
+    """
+    length = len(code_points)
+    last = at
+    at += 1
+    while at < length and (classes[at] & (TERMINAL | CLOSER) or code_points[at] == _ELLIPSIS):
+        if not classes[at] & CLOSER:
+            last = at
+        at += 1
+    behind = at
+    while behind < length and classes[behind] & (SPACE | BREAK) == SPACE:
+        behind += 1
+    if behind > at and behind < length and classes[behind] & CLOSER:
+        while behind < length and classes[behind] & CLOSER:
+            behind += 1
+        if behind == length or classes[behind] & SPACE:
+            return behind, last
+    return at, last
+
+
+@loop
+def _ends(
+    code_points: CodePoints,
+    classes: Classes,
+    running: Hashes,
+    keys: Hashes,
+    kinds: Offsets,
+    first: int,
+    last: int,
+    at: int,
+) -> bool:
+    """Whether a sentence ends at `at`, behind terminal marks at `first` to `last` and what closes."""
+    length = len(code_points)
+    if at == length:
         return True
-    if stops and letters and at - start - stops <= 2 * stops + 2:
+    if code_points[last] >= _WIDE:
+        # 「…。」と
+        quoted = code_points[at - 1] == _CORNER or code_points[at - 1] == _WHITE_CORNER
+        return not (quoted and _HIRAGANA <= code_points[at] < _KATAKANA)
+    if not classes[at] & SPACE:
+        return False
+    after = at
+    while after < length and classes[after] & SPACE:
+        after += 1
+    if after == length:
         return True
-    key = piece(running, start, at)
-    slot = np.int64(key & np.uint64(_SLOTS - 1))
-    while keys[slot] != 0:
-        if keys[slot] == key:
-            return True
-        slot = (slot + 1) & (_SLOTS - 1)
-    return False
+    plain = after
+    while plain < length and (classes[plain] & SPACE or code_points[plain] in _DASHES):
+        plain += 1
+    if plain < length and classes[plain] & LOWER:
+        return False
+    single = first == last and code_points[first] == _STOP
+    return not (single and _stays_open(code_points, classes, running, keys, kinds, first, after))
+
+
+@loop
+def _is_thai_gap(code_points: CodePoints, at: int, start: int) -> bool:
+    """Whether the space at `at` stands between Thai letters, far enough behind the beginning of the sentence."""
+    if code_points[at] != _SPACE or at - start < _THAI_SENTENCE or at + 1 == len(code_points):
+        return False
+    before, after = code_points[at - 1], code_points[at + 1]
+    return _THAI <= before < _LAO and _THAI <= after < _LAO
 
 
 @kernel
 def sentences(
-    code_points: CodePoints, classes: Classes, running: Hashes, keys: Hashes
+    code_points: CodePoints, classes: Classes, running: Hashes, keys: Hashes, kinds: Offsets
 ) -> tuple[Offsets, Offsets]:
     """Sentences, trimmed and not empty; a line end always ends one.
 
-    A run of terminal marks and closing quotes or brackets ends a sentence where white space follows, or where
-    its last terminal mark is wide (of a script written without spaces). A full stop does not where the next
-    letter is small, or where it belongs to an abbreviation (`filters.abbreviations`) or an initial.
+    A run of terminal marks, with closing quotes and brackets, ends a sentence where white space and no small
+    letter follow, or where its last mark is wide (of a script written without spaces). A full stop does not
+    behind an abbreviation (`filters.abbreviations`), a single letter, or an ordinal number before a German
+    month and the like. Thai has no mark: there a space between letters ends a sentence of at least 60
+    characters.
     """
     length = len(code_points)
     count = 1
     for at in range(length):
-        if classes[at] & (BREAK | TERMINAL):
+        if classes[at] & (BREAK | TERMINAL | SPACE) or code_points[at] == _ELLIPSIS:
             count += 1
     starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
     count = start = at = 0
-    while at < length:
-        flags = classes[at]
-        if not flags & (BREAK | TERMINAL):
+    while at <= length:
+        if at == length or classes[at] & BREAK:
+            over = True
+            end = at
             at += 1
-            continue
-        first = last = at
-        over = flags & BREAK != 0
-        at += 1
-        if not over:
-            while at < length and classes[at] & (TERMINAL | CLOSER):
-                if classes[at] & TERMINAL:
-                    last = at
-                at += 1
-            over = at == length or classes[at] & SPACE != 0 or code_points[last] >= _WIDE
-            if over and first == last and code_points[last] == _STOP:
-                after = at
-                while after < length and classes[after] & SPACE:
-                    after += 1
-                if after < length and classes[after] & LOWER:
-                    over = False
-                elif after < length:
-                    over = not _is_abbreviation(classes, code_points, running, keys, first)
+        elif classes[at] & TERMINAL or code_points[at] == _ELLIPSIS:
+            first = at
+            at, last = _tail(code_points, classes, at)
+            end = at
+            over = _ends(code_points, classes, running, keys, kinds, first, last, at)
+        else:
+            over = _is_thai_gap(code_points, at, start)
+            end = at
+            at += 1
         if over:
-            left, right = start, at
-            while left < right and classes[right - 1] & SPACE:
-                right -= 1
-            while left < right and classes[left] & SPACE:
-                left += 1
-            if left < right:
-                starts[count], ends[count] = left, right
+            while start < end and classes[end - 1] & SPACE:
+                end -= 1
+            while start < end and classes[start] & SPACE:
+                start += 1
+            if start < end:
+                starts[count], ends[count] = start, end
                 count += 1
             start = at
-    while start < length and classes[length - 1] & SPACE:
-        length -= 1
-    while start < length and classes[start] & SPACE:
-        start += 1
-    if start < length:
-        starts[count], ends[count] = start, length
-        count += 1
     return starts[:count].copy(), ends[:count].copy()

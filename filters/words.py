@@ -42,8 +42,8 @@ from filters.characters import (
     UNSPACED,
     UPPERLIKE,
 )
-from filters.hashing import piece, pieces, scan
-from filters.jit import kernel
+from filters.hashing import find, piece, word_table
+from filters.jit import loop
 from filters.special_words import UNITS, special_words
 
 CodePoints = npt.NDArray[np.uint32]
@@ -62,9 +62,10 @@ _SMALL_S, _CAPITAL_S, _CAPITAL_U, _CAPITAL_C, _CAPITAL_A = 0x73, 0x53, 0x55, 0x4
 _WHOLE_WORD = 1 << 60
 _WITH_MARKS = 1 << 61
 _UNIT = 1 << 62
-_SLOTS = 1 << 13
 _LONGEST = 12
 _LONGEST_UNIT = 6
+
+_NO_CUTS = np.zeros(0, np.bool_)
 
 
 @functools.cache
@@ -76,35 +77,19 @@ def special_table() -> tuple[Hashes, Offsets]:
         table[word] = value if word.isalpha() else value | _WITH_MARKS
     for unit in UNITS:
         table[unit] = table.get(unit, 0) | _UNIT
-    text = "".join(table)
-    code_points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    _, running, _ = scan(code_points, np.zeros(0x110000, np.uint32))
-    ends = np.cumsum([len(word) for word in table])
-    starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
-    keys, values = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
-    for key, value in zip(pieces(running, starts, ends.astype(np.int64)), table.values(), strict=True):
-        slot = int(key) % _SLOTS
-        while keys[slot]:
-            slot = (slot + 1) % _SLOTS
-        keys[slot], values[slot] = key, value
-    return keys, values
+    return word_table(table)
 
 
-@kernel
+@loop
 def _special(running: Hashes, keys: Hashes, values: Offsets, start: int, end: int) -> int:
     """What the list says of the characters from `start` to `end`, or 0."""
     if end - start > _LONGEST:
         return 0
-    key = piece(running, start, end)
-    slot = np.int64(key & np.uint64(_SLOTS - 1))
-    while keys[slot] != 0:
-        if keys[slot] == key:
-            return values[slot]
-        slot = (slot + 1) & (_SLOTS - 1)
-    return 0
+    # A key that is missing leads to an empty slot, whose value is 0.
+    return values[find(keys, piece(running, start, end))]
 
 
-@kernel
+@loop
 def _stops_from(code_points: CodePoints, start: int, end: int) -> int:
     """Length of the run of full stops that begins at `start`."""
     at = start
@@ -113,7 +98,7 @@ def _stops_from(code_points: CodePoints, start: int, end: int) -> int:
     return at - start
 
 
-@kernel
+@loop
 def _prefix(code_points: CodePoints, classes: Classes, start: int, end: int) -> int:
     """How many characters rule 2 cuts off at the beginning."""
     mark = code_points[start]
@@ -131,7 +116,7 @@ def _prefix(code_points: CodePoints, classes: Classes, start: int, end: int) -> 
     return 0
 
 
-@kernel
+@loop
 def _stop_suffix(code_points: CodePoints, classes: Classes, start: int, end: int) -> int:
     """How many full stops are cut off at the end, where the last character is one."""
     at = end
@@ -153,7 +138,7 @@ def _stop_suffix(code_points: CodePoints, classes: Classes, start: int, end: int
     return 0
 
 
-@kernel
+@loop
 def _suffix(
     code_points: CodePoints,
     classes: Classes,
@@ -188,7 +173,7 @@ def _suffix(
     return 1 if flags & AFFIX else 0
 
 
-@kernel
+@loop
 def _infix(code_points: CodePoints, classes: Classes, start: int, end: int, at: int) -> int:
     """How many characters rule 4 cuts out at `at`, of the piece from `start` to `end`; or 0."""
     mark = code_points[at]
@@ -220,7 +205,7 @@ def _infix(code_points: CodePoints, classes: Classes, start: int, end: int, at: 
     return 0
 
 
-@kernel
+@loop
 def _is_host_character(code_points: CodePoints, at: int) -> bool:
     mark = code_points[at]
     return (
@@ -234,7 +219,7 @@ def _is_host_character(code_points: CodePoints, at: int) -> bool:
     )
 
 
-@kernel
+@loop
 def _is_address_from(code_points: CodePoints, classes: Classes, start: int, end: int) -> bool:
     """Whether a host name begins at `start`, and nothing but a port and a path follow."""
     at = label = start
@@ -263,7 +248,7 @@ def _is_address_from(code_points: CodePoints, classes: Classes, start: int, end:
     return at == end or code_points[at] in (_SLASH, _QUESTION, _HASH)
 
 
-@kernel
+@loop
 def _is_address(code_points: CodePoints, classes: Classes, start: int, end: int) -> bool:
     """Rule 3: a host name, behind a scheme or the name of a user or not (spacy/lang/tokenizer_exceptions.py)."""
     if _is_address_from(code_points, classes, start, end):
@@ -283,7 +268,7 @@ def _is_address(code_points: CodePoints, classes: Classes, start: int, end: int)
     return False
 
 
-@kernel
+@loop
 def _inside(
     code_points: CodePoints,
     classes: Classes,
@@ -316,7 +301,7 @@ def _inside(
     return count
 
 
-@kernel
+@loop
 def _pieces_of(value: int, start: int, starts: Offsets, ends: Offsets, count: int) -> int:
     """A special word in its pieces; returns how many words there are now."""
     while value & 15:
@@ -327,7 +312,7 @@ def _pieces_of(value: int, start: int, starts: Offsets, ends: Offsets, count: in
     return count
 
 
-@kernel
+@loop
 def _chunk(
     code_points: CodePoints,
     classes: Classes,
@@ -390,7 +375,7 @@ def _chunk(
     return count
 
 
-@kernel
+@loop
 def _put_together(
     running: Hashes, keys: Hashes, values: Offsets, starts: Offsets, ends: Offsets, first: int, count: int
 ) -> int:
@@ -415,29 +400,49 @@ def _put_together(
     return left
 
 
-@kernel
-def _more_room(offsets: Offsets, count: int, room: int) -> Offsets:
-    larger = np.empty(max(room, 2 * len(offsets)), np.int64)
-    larger[:count] = offsets[:count]
-    return larger
+@loop
+def _word_and_mark(
+    code_points: CodePoints,
+    classes: Classes,
+    running: Hashes,
+    keys: Hashes,
+    values: Offsets,
+    start: int,
+    end: int,
+    starts: Offsets,
+    ends: Offsets,
+    count: int,
+) -> int:
+    """What `_chunk` does, for letters with one mark or full stop behind them: the most common chunk of marks."""
+    if _special(running, keys, values, start, end) & _WHOLE_WORD:
+        return _pieces_of(_special(running, keys, values, start, end), start, starts, ends, count)
+    if code_points[end - 1] == _STOP and not _stop_suffix(code_points, classes, start, end):
+        starts[count], ends[count] = start, end
+        return count + 1
+    special = _special(running, keys, values, start, end - 1)
+    if special & _WHOLE_WORD:
+        count = _pieces_of(special, start, starts, ends, count)
+    else:
+        starts[count], ends[count] = start, end - 1
+        count += 1
+    starts[count], ends[count] = end - 1, end
+    return count + 1
 
 
-@kernel
-def words(
-    code_points: CodePoints, classes: Classes, running: Hashes, cuts: Bits, keys: Hashes, values: Offsets
-) -> tuple[Offsets, Offsets]:
-    """Starts and ends of the words and marks, in order; every visible character is in exactly one.
-
-    Args:
-        code_points, classes, running: the text, as `hashing.scan` has it.
-        cuts: where a word begins in a run of UNSPACED characters, bool[n]; bool[0] for a text without.
-        keys, values: `special_table()`.
-    """
+@loop
+def _words(
+    code_points: CodePoints,
+    classes: Classes,
+    running: Hashes,
+    cuts: Bits,
+    keys: Hashes,
+    values: Offsets,
+    starts: Offsets,
+    ends: Offsets,
+) -> int:
+    """Fill in starts and ends; returns how many words there are, or -1 where there is too little room."""
     length = len(code_points)
-    starts = np.empty(length // 4 + 64, np.int64)
-    ends = np.empty(length // 4 + 64, np.int64)
-    count = 0
-    at = 0
+    count = at = 0
     while at < length:
         flags = classes[at]
         if flags & SPACE:
@@ -445,16 +450,16 @@ def words(
             continue
         start = at
         unspaced = flags & UNSPACED
-        every = np.uint32(0xFFFFFFFF)
+        every = all_but_last = flags
         while at < length:
             flags = classes[at]
             if flags & SPACE or flags & UNSPACED != unspaced:
                 break
+            all_but_last = every
             every &= flags
             at += 1
         if count + at - start > len(starts):
-            room = count + at - start + 64
-            starts, ends = _more_room(starts, count, room), _more_room(ends, count, room)
+            return -1
         if unspaced:
             for place in range(start, at):
                 if place == start or cuts[place]:
@@ -468,6 +473,36 @@ def words(
             else:
                 starts[count], ends[count] = start, at
                 count += 1
+        elif every & FIGURE:
+            starts[count], ends[count] = start, at
+            count += 1
+        elif all_but_last & ALPHA and (classes[at - 1] & AFFIX or code_points[at - 1] == _STOP):
+            count = _word_and_mark(
+                code_points, classes, running, keys, values, start, at, starts, ends, count
+            )
         else:
             count = _chunk(code_points, classes, running, keys, values, start, at, starts, ends, count)
-    return starts[:count].copy(), ends[:count].copy()
+    return count
+
+
+def words(
+    code_points: CodePoints, classes: Classes, running: Hashes, cuts: Bits | None = None
+) -> tuple[Offsets, Offsets]:
+    """Starts and ends of the words and marks, in order; every visible character is in exactly one.
+
+    Args:
+        code_points, classes, running: the text, as `hashing.scan` has it.
+        cuts: where a word begins in a run of UNSPACED characters, bool[n]; None for a text without.
+    """
+    length = len(code_points)
+    if cuts is None:
+        cuts = _NO_CUTS
+    keys, values = special_table()
+    # Text that is nothing but marks needs a word a character.
+    for room in (length // 3 + 64, length):
+        bounds = np.empty((2, room), np.int64)
+        starts, ends = bounds
+        count = _words(code_points, classes, running, cuts, keys, values, starts, ends)
+        if count >= 0:
+            break
+    return starts[:count], ends[:count]

@@ -9,17 +9,15 @@ fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.annotators.per_text import PerText
+from filters.annotators.per_text import PerRow
 from filters.base import Offsets, Spans, TextView
 from filters.characters import P_CATEGORY, SPACE, TERMINAL
-from filters.jit import kernel
+from filters.jit import loop
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 """tensorflow_datasets/text/c4_utils.py: Wikipedia's citation marks, taken out of a line before it is judged.
@@ -42,9 +40,19 @@ MIN_WORDS, MAX_WORD_LENGTH = 3, 1000
 Classes = npt.NDArray[np.uint32]
 
 _LOREM, _JAVASCRIPT, _CURLY, _POLICY = range(4)
+_MARKS = (
+    (_LOREM, b"lorem ipsum", (b"lorem ipsum",)),
+    (_JAVASCRIPT, b"javascript", (b"javascript",)),
+    (_CURLY, b"{", (b"{",)),
+    (_POLICY, b"terms of use", (b"terms of use",)),
+    (_POLICY, b"privacy policy", (b"privacy policy",)),
+    (_POLICY, b"cookie", tuple(phrase.encode() for phrase in POLICY if "cookie" in phrase)),
+)
+"""What a line is dropped or stopped at for: kind, what must occur for any of the phrases to, the phrases."""
+_NOWHERE = np.zeros((0, 2), np.int64)
 
 
-class C4(PerText):
+class C4(PerRow):
     """Measures behind C4's rules (`filters/rulesets/c4.yaml`).
 
     c4.lines: all lines. c4.long_word_lines: with a word over 1000 characters; c4.unpunctuated_lines: without
@@ -70,12 +78,11 @@ class C4(PerText):
         "c4.sentences": pa.int64(),
     }
 
-    def measure(self, view: TextView) -> tuple[Any, ...]:
-        lines = view.trimmed(view.lines)
+    def fill(self, view: TextView, row: npt.NDArray[np.float64]) -> None:
+        lines = view.lines
         clean, moved = _without_citations(view, lines)
-        lowered = clean.lowered
-        phrases = _find(lowered, ("lorem ipsum", "javascript", "{", *POLICY))
-        counts = _count_lines(
+        words = clean.words
+        _measure(
             view.classes,
             lines.starts,
             lines.ends,
@@ -83,15 +90,15 @@ class C4(PerText):
             clean.classes,
             moved.starts,
             moved.ends,
-            clean.words.starts,
-            clean.words.ends,
-            phrases,
+            words.starts,
+            words.ends,
+            _find(clean),
+            row,
         )
-        return (len(lines), *counts)
 
 
-@kernel
-def _count_lines(
+@loop
+def _measure(
     classes: Classes,
     starts: Offsets,
     ends: Offsets,
@@ -102,29 +109,37 @@ def _count_lines(
     word_starts: Offsets,
     word_ends: Offsets,
     phrases: Offsets,
-) -> tuple[int, int, int, int, int, int, bool, bool, int]:
-    """C4's columns but the first, in their order.
+    row: npt.NDArray[np.float64],
+) -> None:
+    """All columns in their order.
 
     Lines lie at `starts` to `ends`, and at `clean_starts` to `clean_ends` of the text without citations, which
-    all other arguments describe. `phrases` are places in that text, and which phrase stands there: int64[k, 2], in
-    order.
+    all other arguments describe. `phrases` are places in that text, and which phrase stands there: int64[k,
+    2], in order.
     """
     long_word = unpunctuated = few = javascripts = policies = kept = sentences = phrase = word = 0
     lorem = curly = False
     for line in range(len(starts)):
+        # What is stripped off the line is stripped off the clean one: no citation begins or ends with a space.
+        start, end = starts[line], ends[line]
         first, last = clean_starts[line], clean_ends[line]
+        while start < end and classes[end - 1] & SPACE:
+            end -= 1
+            last -= 1
+        while start < end and classes[start] & SPACE:
+            start += 1
+            first += 1
         while phrase < len(phrases) and phrases[phrase, 0] < first:
             phrase += 1
         found = 0
         while phrase < len(phrases) and phrases[phrase, 0] < last:
-            found |= 1 << min(phrases[phrase, 1], _POLICY)
+            found |= 1 << phrases[phrase, 1]
             phrase += 1
-        tokens, longest = _tokens(classes, starts[line], ends[line])
-        if longest > MAX_WORD_LENGTH:
+        if _has_long_word(classes, start, end):
             long_word += 1
         elif not _is_punctuated(clean_points, first, last):
             unpunctuated += 1
-        elif tokens < MIN_WORDS:
+        elif not _has_words(classes, start, end):
             few += 1
         else:
             lorem |= found & 1 << _LOREM != 0
@@ -139,25 +154,38 @@ def _count_lines(
             while word < len(word_starts) and word_starts[word] < first:
                 word += 1
             sentences += _sentences(clean_points, clean_classes, word_starts, word_ends, word, last)
-    return long_word, unpunctuated, few, javascripts, policies, kept, lorem, curly, sentences
+    row[0] = len(starts)
+    row[1], row[2], row[3] = long_word, unpunctuated, few
+    row[4], row[5], row[6] = javascripts, policies, kept
+    row[7], row[8], row[9] = lorem, curly, sentences
 
 
-@kernel
-def _tokens(classes: Classes, start: int, end: int) -> tuple[int, int]:
-    """How many words a line has, as `str.split` cuts them, and how long the longest is."""
-    count = longest = length = 0
+@loop
+def _has_words(classes: Classes, start: int, end: int) -> bool:
+    """Whether a line has at least MIN_WORDS words, as `str.split` cuts them."""
+    count = 0
     for at in range(start, end):
-        if classes[at] & SPACE:
-            length = 0
-            continue
-        if length == 0:
+        if not classes[at] & SPACE and (at == start or classes[at - 1] & SPACE):
             count += 1
-        length += 1
-        longest = max(longest, length)
-    return count, longest
+            if count == MIN_WORDS:
+                return True
+    return False
 
 
-@kernel
+@loop
+def _has_long_word(classes: Classes, start: int, end: int) -> bool:
+    """Whether a line has a word of more than MAX_WORD_LENGTH characters."""
+    if end - start <= MAX_WORD_LENGTH:
+        return False
+    length = 0
+    for at in range(start, end):
+        length = 0 if classes[at] & SPACE else length + 1
+        if length > MAX_WORD_LENGTH:
+            return True
+    return False
+
+
+@loop
 def _is_punctuated(code_points: npt.NDArray[np.uint32], start: int, end: int) -> bool:
     """Whether a line ends with a terminal mark, but not with an ellipsis of three points."""
     if start == end:
@@ -168,7 +196,7 @@ def _is_punctuated(code_points: npt.NDArray[np.uint32], start: int, end: int) ->
     return last in (_QUESTION, _EXCLAMATION, _QUOTE, _APOSTROPHE)
 
 
-@kernel
+@loop
 def _sentences(
     code_points: npt.NDArray[np.uint32],
     classes: Classes,
@@ -203,15 +231,16 @@ def _sentences(
     return count
 
 
-def _find(text: str, phrases: Sequence[str]) -> Offsets:
-    """Where phrases occur, and which: int64[k, 2], in order."""
-    places = []
-    for number, phrase in enumerate(phrases):
-        at = text.find(phrase)
-        while at >= 0:
-            places.append((at, number))
-            at = text.find(phrase, at + 1)
-    return np.array(sorted(places), np.int64).reshape(len(places), 2)
+def _find(view: TextView) -> Offsets:
+    """Where phrases occur, and of which kind they are: int64[k, 2], in order."""
+    folded = view.folded
+    places: list[tuple[int, int]] = []
+    for kind, sign, phrases in _MARKS:
+        if sign in folded:
+            for phrase in phrases:
+                pattern = re.escape(phrase.decode())
+                places += ((match.start(), kind) for match in re.finditer(pattern, view.lowered))
+    return np.array(sorted(places), np.int64).reshape(len(places), 2) if places else _NOWHERE
 
 
 def _without_citations(view: TextView, lines: Spans) -> tuple[TextView, Spans]:

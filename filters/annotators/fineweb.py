@@ -3,13 +3,11 @@ FineWebQualityFilter)."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.annotators.per_text import PerText, Positive, ratio
+from filters.annotators.per_text import PerRow, Positive
 from filters.annotators.repeats import duplicates
 from filters.base import Hashes, TextView
 from filters.characters import SPACE, TERMINAL
@@ -22,7 +20,7 @@ SHORT_LINE = 30
 """Characters: datatrove's FineWebQualityFilter, `short_line_length`."""
 
 
-class FineWeb(PerText):
+class FineWeb(PerRow):
     """Measures behind FineWeb's rules (`filters/rulesets/fineweb.yaml`), over the lines that are not blank.
 
     fineweb.line_punctuation_ratio: lines whose last character is terminal punctuation.
@@ -46,26 +44,21 @@ class FineWeb(PerText):
     def __init__(self, short_line: Positive = SHORT_LINE) -> None:
         self.short_line = short_line
 
-    def measure(self, view: TextView) -> tuple[Any, ...]:
-        lines, feeds, punctuated, short, repeated = _count_lines(
-            view.code_points, view.classes, view.prefix_hashes, self.short_line
-        )
-        if not lines:
-            return (None,) * len(self.columns)
-        return (
-            punctuated / lines,
-            short / lines,
-            repeated / (len(view) - feeds),
-            ratio(feeds, len(view.words)),
-        )
+    def fill(self, view: TextView, row: npt.NDArray[np.float64]) -> None:
+        words = len(view.words)
+        _measure(view.code_points, view.classes, view.prefix_hashes, words, self.short_line, row)
 
 
 @kernel
-def _count_lines(
-    code_points: npt.NDArray[np.uint32], classes: npt.NDArray[np.uint32], running: Hashes, short_line: int
-) -> tuple[int, int, int, int, int]:
-    """Lines that are not blank, line feeds; of the lines those with terminal punctuation, those that are short,
-    and the characters of those that occurred before."""
+def _measure(
+    code_points: npt.NDArray[np.uint32],
+    classes: npt.NDArray[np.uint32],
+    running: Hashes,
+    words: int,
+    short_line: int,
+    row: npt.NDArray[np.float64],
+) -> None:
+    """All columns in their order."""
     length = len(code_points)
     feeds = 0
     for at in range(length):
@@ -88,5 +81,9 @@ def _count_lines(
             lines += 1
         start = at + 1
         blank = True
-    _, repeated = duplicates(hashes[:lines], lengths[:lines])
-    return lines, feeds, punctuated, short, repeated
+    if lines:
+        _, repeated = duplicates(hashes[:lines], lengths[:lines])
+        row[0] = punctuated / lines
+        row[1] = short / lines
+        row[2] = repeated / (length - feeds)
+        row[3] = feeds / words

@@ -7,20 +7,19 @@ n-grams of words are joined by spaces for the most frequent one and without for 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.annotators.per_text import PerText
+from filters.annotators.per_text import PerRow
 from filters.annotators.repeats import (
     duplicates,
     joined,
     repeated_ngrams_characters,
     top_ngrams_characters,
 )
-from filters.base import Offsets, Spans, TextView
+from filters.base import Hashes, Offsets, TextView
+from filters.hashing import pieces
 from filters.jit import kernel
 
 _LINE_FEED = 10
@@ -29,9 +28,11 @@ TOP_NGRAMS = range(2, 5)
 """Table A1: "top n-gram character fraction"."""
 REPEATED_NGRAMS = range(5, 11)
 """Table A1: "duplicate n-gram character fraction"."""
+_TOP, _LAST_TOP = TOP_NGRAMS[0], TOP_NGRAMS[-1]
+_REPEATED, _LAST_REPEATED = REPEATED_NGRAMS[0], REPEATED_NGRAMS[-1]
 
 
-class GopherRepetition(PerText):
+class GopherRepetition(PerRow):
     """Measures behind Gopher's repetition rules (`filters/rulesets/gopher.yaml`).
 
     gopher_repetition.duplicate_line_fraction, .duplicate_paragraph_fraction: shares of the lines and
@@ -52,27 +53,45 @@ class GopherRepetition(PerText):
         **{f"gopher_repetition.repeated_{n}_gram": pa.float64() for n in REPEATED_NGRAMS},
     }
 
-    def measure(self, view: TextView) -> tuple[Any, ...]:
-        length = len(view)
-        if not length:
-            return (None,) * len(self.columns)
-        values: list[float] = []
-        words = view.words
-        running = view.prefix_hashes
-        for spans in (_lines(view), view.paragraphs):
-            count, characters = duplicates(view.hashes(spans), spans.lengths)
-            values += [count / len(spans), characters / length]
-        bounds, hashes = joined(running, words.starts, words.ends)
-        top = top_ngrams_characters(view.word_hashes, bounds, TOP_NGRAMS[0], TOP_NGRAMS[-1])
-        sizes = REPEATED_NGRAMS[0], REPEATED_NGRAMS[-1]
-        repeated = repeated_ngrams_characters(running, words.starts, bounds, hashes, *sizes)
-        values += [characters / length for characters in (*top.tolist(), *repeated.tolist())]
-        return tuple(values)
+    def fill(self, view: TextView, row: npt.NDArray[np.float64]) -> None:
+        if len(view):
+            words, paragraphs = view.words, view.paragraphs
+            _measure(
+                view.code_points,
+                view.prefix_hashes,
+                paragraphs.starts,
+                paragraphs.ends,
+                words.starts,
+                words.ends,
+                view.word_hashes,
+                row,
+            )
 
 
-def _lines(view: TextView) -> Spans:
-    """The text cut at runs of line feeds."""
-    return Spans(*cut_at_feeds(view.code_points))
+@kernel
+def _measure(
+    code_points: npt.NDArray[np.uint32],
+    running: Hashes,
+    paragraph_starts: Offsets,
+    paragraph_ends: Offsets,
+    word_starts: Offsets,
+    word_ends: Offsets,
+    word_hashes: Hashes,
+    row: npt.NDArray[np.float64],
+) -> None:
+    """All columns in their order."""
+    length = len(code_points)
+    starts, ends = cut_at_feeds(code_points)
+    count, characters = duplicates(pieces(running, starts, ends), ends - starts)
+    row[0], row[1] = count / len(starts), characters / length
+    hashes = pieces(running, paragraph_starts, paragraph_ends)
+    count, characters = duplicates(hashes, paragraph_ends - paragraph_starts)
+    row[2], row[3] = count / len(hashes), characters / length
+    bounds, joint = joined(running, word_starts, word_ends)
+    top = top_ngrams_characters(word_hashes, bounds, _TOP, _LAST_TOP)
+    repeated = repeated_ngrams_characters(running, word_starts, bounds, joint, _REPEATED, _LAST_REPEATED)
+    row[4 : 4 + len(top)] = top / length
+    row[4 + len(top) :] = repeated / length
 
 
 @kernel

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.base import Hashes, Offsets
-from filters.hashing import raw_piece, scramble
-from filters.hashing import BASE, power
+from filters.hashing import BASE, find, power, raw_piece, scramble, slots
 from filters.jit import kernel
 
 _BASE = np.uint64(BASE)
@@ -16,32 +16,13 @@ _PROBE = 16
 
 
 @kernel
-def _mask(count: int) -> int:
-    """Slots less one of a hash table for so many keys: at most half of them get filled."""
-    slots = 16
-    while slots < 2 * count:
-        slots *= 2
-    return slots - 1
-
-
-@kernel
-def _find(keys: Hashes, mask: int, key: np.uint64) -> int:
-    """The slot that holds the key, or the empty one where it belongs. Keys are not 0."""
-    slot = np.int64(key) & mask
-    while keys[slot] != 0 and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@kernel
 def duplicates(hashes: Hashes, lengths: Offsets) -> tuple[int, int]:
     """How many elements occurred before, and the sum of their lengths."""
-    mask = _mask(len(hashes))
-    keys = np.zeros(mask + 1, np.uint64)
+    keys = np.zeros(slots(len(hashes)), np.uint64)
     count = characters = 0
     for index in range(len(hashes)):
         key = hashes[index] | _ONE
-        slot = _find(keys, mask, key)
+        slot = find(keys, key)
         if keys[slot]:
             count += 1
             characters += lengths[index]
@@ -79,11 +60,10 @@ def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, smallest: int, l
     places = np.arange(max(0, words))
     state = word_hashes.copy()
     for n in range(2, largest + 1):
-        mask = _mask(len(places))
-        keys = np.zeros(mask + 1, np.uint64)
-        firsts = np.empty(mask + 1, np.int64)
-        counts = np.zeros(mask + 1, np.int64)
-        slots = np.empty(len(places), np.int64)
+        keys = np.zeros(slots(len(places)), np.uint64)
+        firsts = np.empty(len(keys), np.int64)
+        counts = np.zeros(len(keys), np.int64)
+        taken = np.empty(len(places), np.int64)
         best, most, tried = 0, 1, 0
         for index in range(len(places)):
             at = places[index]
@@ -92,7 +72,7 @@ def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, smallest: int, l
             value = scramble(state[at] * _BASE + word_hashes[at + n - 1])
             state[at] = value
             key = value | _ONE
-            slot = _find(keys, mask, key)
+            slot = find(keys, key)
             if counts[slot] == 0:
                 keys[slot] = key
                 firsts[slot] = at
@@ -100,13 +80,13 @@ def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, smallest: int, l
             first = firsts[slot]
             if counts[slot] > most or (counts[slot] == most and first < best):
                 best, most = first, counts[slot]
-            slots[index] = slot
+            taken[index] = slot
             tried += 1
         if n >= smallest and words >= n:
             result[n - smallest] = (bounds[best + n] - bounds[best] + n - 1) * most
         left = 0
         for index in range(tried):
-            if counts[slots[index]] > 1:
+            if counts[taken[index]] > 1:
                 places[left] = places[index]
                 left += 1
         places = places[:left]
@@ -114,26 +94,32 @@ def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, smallest: int, l
 
 
 @kernel
-def _likely(running: Hashes, starts: Offsets, bounds: Offsets, hashes: Hashes) -> Offsets:
-    """The words from which on 16 characters (spaces left out) occur elsewhere too, or from which on there are fewer."""
+def _likely(
+    running: Hashes, starts: Offsets, bounds: Offsets, hashes: Hashes, smallest: int
+) -> npt.NDArray[np.int64]:
+    """The words at which a repeated n-gram of at least `smallest` words may begin.
+
+    Those from which on 16 characters (spaces left out) occur elsewhere too, and those where the n-gram has
+    fewer.
+    """
     words = len(starts)
-    mask = _mask(words)
-    keys = np.zeros(mask + 1, np.uint64)
-    firsts = np.empty(mask + 1, np.int64)
+    keys = np.zeros(slots(words), np.uint64)
+    firsts = np.empty(len(keys), np.int64)
     found = np.zeros(words, np.bool_)
     last = 0
-    for at in range(words):
+    for at in range(words + 1 - smallest):
         end = bounds[at] + _PROBE
+        if bounds[at + smallest] < end:
+            found[at] = True
         if end > bounds[words]:
-            found[at:] = True
-            break
-        while bounds[last + 1] <= end and last + 1 < words:
+            continue
+        while last + 1 < words and bounds[last + 1] <= end:
             last += 1
         rest = end - bounds[last]
         value = hashes[last] - hashes[at] * power(bounds[last] - bounds[at])
         value = value * power(rest) + raw_piece(running, starts[last], starts[last] + rest)
         key = scramble(value) | _ONE
-        slot = _find(keys, mask, key)
+        slot = find(keys, key)
         if keys[slot]:
             found[at] = found[firsts[slot]] = True
         else:
@@ -146,50 +132,29 @@ def _likely(running: Hashes, starts: Offsets, bounds: Offsets, hashes: Hashes) -
 def repeated_ngrams_characters(
     running: Hashes, starts: Offsets, bounds: Offsets, hashes: Hashes, smallest: int, largest: int
 ) -> Offsets:
-    """For each n from `smallest` to `largest`: characters inside n-grams that occurred before, left to right, no
-    character counted twice.
+    """For each n from `smallest` to `largest`: characters inside n-grams that occurred before, left to right,
+    no character counted twice.
 
     `bounds` and `hashes` are those of `joined`: n-grams are compared by the characters of their words. After a
     repeated n-gram the count goes on behind it; n-grams inside it are not remembered.
     """
     words = len(starts)
     result = np.zeros(largest + 1 - smallest, np.int64)
-    likely = _likely(running, starts, bounds, hashes)
+    likely = _likely(running, starts, bounds, hashes, smallest)
     for n in range(smallest, largest + 1):
-        # An n-gram of under 16 characters must be looked at wherever it stands.
-        candidates = 0
-        for at in range(words - n + 1):
-            if bounds[at + n] - bounds[at] < _PROBE:
-                candidates += 1
-        mask = _mask(candidates + len(likely))
-        keys = np.zeros(mask + 1, np.uint64)
-        short = candidates > 0
-        at = index = 0
-        while True:
-            if short:
-                while index < len(likely) and likely[index] < at:
-                    index += 1
-                while at + n <= words and not (
-                    (index < len(likely) and likely[index] == at) or bounds[at + n] - bounds[at] < _PROBE
-                ):
-                    at += 1
-                    while index < len(likely) and likely[index] < at:
-                        index += 1
-            else:
-                while index < len(likely) and likely[index] < at:
-                    index += 1
-                if index == len(likely):
-                    break
-                at = likely[index]
+        keys = np.zeros(slots(len(likely)), np.uint64)
+        behind = 0
+        for at in likely:
+            if at < behind:
+                continue
             if at + n > words:
                 break
             length = bounds[at + n] - bounds[at]
             key = scramble(hashes[at + n] - hashes[at] * power(length)) | _ONE
-            slot = _find(keys, mask, key)
+            slot = find(keys, key)
             if keys[slot]:
                 result[n - smallest] += length
-                at += n
+                behind = at + n
             else:
                 keys[slot] = key
-                at += 1
     return result

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from filters.findings import Finding
+from filters.base import TextView
+from filters.findings import Finding, disjoint
 from gristmill.base.errors import UserError, did_you_mean
 
 TOKENS: dict[str, str] = {
@@ -104,3 +105,30 @@ def original(at: Sequence[Finding], lengths: Sequence[int], place: int) -> int:
             break
         shift += length - (end - start)
     return place - shift
+
+
+def exhaust(view: TextView, look: Callable[[TextView], list[Finding]]) -> list[Finding]:
+    """What `look` finds in a text, until it finds nothing more in what is left when all is replaced by
+    TOKENS.
+
+    What stood beside a finding is judged again without it: "4111 1111 1111 1111 555-0100" may be a card and
+    the rest of a telephone number. Almost always the second look finds nothing.
+    """
+    found = look(view)
+    more = found
+    for _ in range(_LOOKS):
+        if not more:
+            break
+        masked, _ = _DEFAULT.mask(view.text, found)
+        more = look(type(view)(masked))
+        lengths = [len(_DEFAULT.token(kind) or "") for _, _, kind in found]
+        moved = [
+            (original(found, lengths, start), original(found, lengths, end - 1) + 1, kind)
+            for start, end, kind in more
+        ]
+        found = disjoint([*found, *moved])
+    return found
+
+
+_LOOKS = 8
+_DEFAULT = Masking()

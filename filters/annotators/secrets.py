@@ -23,6 +23,7 @@ from filters.annotators.per_text import PerText
 from filters.base import TextView
 from filters.findings import SPANS, Finding, disjoint, rows
 from filters.keywords import Keywords
+from filters.masking import exhaust
 
 TOKENS: dict[str, tuple[tuple[str, ...], str]] = {
     # docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html (unique identifier prefixes)
@@ -146,7 +147,7 @@ _ASSIGNMENT = re.compile(
 _ENVIRONMENT = re.compile(r"(?:^|[\n\r]|export |set |ENV |ARG |-e )[ \t]*[A-Z][A-Z0-9_]{0,64}$")
 _PLACEHOLDER = re.compile(
     r"(?i)example|sample|dummy|placeholder|change.?me|your.?|insert|redacted|fake|test|todo|xxx|\.\.\.|\*\*\*|123456|abcdef"
-    r"|[<>{}$%]|^[a-z_.-]+$|password|passwd|secret|none|null|true|false|undefined|://|\(|\)"
+    r"|[<>{}]|^\$|\$\(|%[sdr(]|^[a-z_.-]+$|password|passwd|secret|none|null|true|false|undefined|://|\(|\)"
 )
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _IDENTIFIER = re.compile(
@@ -205,17 +206,19 @@ def _automaton() -> tuple[Keywords, dict[str, list[tuple[str, re.Pattern[str]]]]
 
 def find(view: TextView) -> list[Finding]:
     """Every credential of a text, in order, none overlapping another: start, end and kind."""
+    return exhaust(view, _look)
+
+
+def _look(view: TextView) -> list[Finding]:
     keywords, judges = _automaton()
-    text = view.text
     found: list[Finding] = []
     reached = 0
     for at, word in keywords.find(view.code_points):
-        if at < reached:
-            continue
-        finding = _judge(text, at, word, judges)
-        if finding is not None:
-            found.append(finding)
-            reached = finding[1]
+        if at >= reached:
+            finding = _judge(view.text, at, word, judges)
+            if finding is not None:
+                found.append(finding)
+                reached = finding[1]
     return disjoint(found)
 
 
@@ -257,7 +260,7 @@ def _inside(text: str, at: int, more: str) -> bool:
     if not at:
         return False
     before = text[at - 1]
-    return before.isalnum() or before in more
+    return before.isascii() and (before.isalnum() or before in more)
 
 
 def _before(text: str, at: int, kind: str) -> int | None:

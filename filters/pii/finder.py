@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from filters.base import TextView
 from filters.findings import Finding, disjoint
-from filters.masking import Masking, original
+from filters.masking import exhaust
 from filters.pii import network, payment, phones
 from filters.pii.candidates import AT, CHAIN, COLONS, Candidate, candidates
 from filters.pii.context import FALLBACK, after, before, in_url
@@ -35,9 +35,6 @@ _MOST = 21
 _LONG = 30
 """Digits of a chain above which it is a table, cut at its white space: nothing is so long (a phone number
 with its extension has 21, a card 19)."""
-_ROUNDS = 8
-"""How often a text is looked at again with what was found taken out; almost always once is enough."""
-_DEFAULT = Masking()
 
 
 def find(view: TextView, regions: Sequence[str] = ()) -> list[Finding]:
@@ -51,19 +48,7 @@ def find(view: TextView, regions: Sequence[str] = ()) -> list[Finding]:
         regions: of its language and domain (`filters.pii.context.regions_of`); where none is known, numbers
             are judged as if written in the United States and the United Kingdom.
     """
-    found = _look(view, regions)
-    for _ in range(_ROUNDS if found else 0):
-        masked, _ = _DEFAULT.mask(view.text, found)
-        more = _look(TextView(masked), regions)
-        if not more:
-            break
-        lengths = [len(_DEFAULT.token(kind) or "") for _, _, kind in found]
-        moved = [
-            (original(found, lengths, start), original(found, lengths, end - 1) + 1, kind)
-            for start, end, kind in more
-        ]
-        found = disjoint([*found, *moved])
-    return found
+    return exhaust(view, lambda view: _look(view, regions))
 
 
 def _look(view: TextView, regions: Sequence[str]) -> list[Finding]:

@@ -81,6 +81,8 @@ class BuildSummary:
     """Documents that the policy keeps; None without a policy."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Whatever was lost on the way, by `stage:reason`, decisions included."""
+    masked: dict[str, int] = field(default_factory=dict)
+    """What was replaced in the texts, by kind."""
     incomplete: list[list[str]] = field(default_factory=list)
     """Inputs that could not be read to their end: name, reason, detail."""
     reused: bool = False
@@ -523,8 +525,10 @@ def _summary(
     """The store as a summary."""
     parts = store.content["parts"]
     dropped: Counter[str] = Counter()
+    masked: Counter[str] = Counter()
     for part in parts:
         dropped.update(part["reasons"])
+        masked.update(part["masked"])
     policy = manifest.policy.name if manifest.policy else None
     entry = store.content["decisions"].get(policy)
     if entry is not None:
@@ -538,6 +542,7 @@ def _summary(
         documents=store.rows,
         kept=entry["kept"] if entry is not None else None,
         dropped=dict(sorted(dropped.items())),
+        masked=dict(sorted(masked.items())),
         incomplete=[list(lost[:3]) for lost in store.content["incomplete"]],
         reused=reused,
         reused_parts=len(parts) if reused else reused_parts,

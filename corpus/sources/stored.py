@@ -42,8 +42,8 @@ class Stored:
         self.spans = options.mask.columns if options.mask is not None else ()
 
     def tasks(self, progress: Progress | None = None) -> list[Task]:
-        """One task a part. Raises UserError where there is no finished store, and for a policy, column or condition
-        that it has not."""
+        """One task a part. Raises UserError where there is no finished store, and for a policy, column or
+        condition that it has not."""
         store = Store.open(self.options.path)
         for name in self.spans:
             if name not in store.schema:

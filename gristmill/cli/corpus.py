@@ -216,6 +216,8 @@ def _print_build(summary: BuildSummary) -> None:
     for reason, count in sorted(summary.dropped.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(f"  {reason}", f"-{count:,}", style="dim")
     table.add_row("documents", f"{summary.documents:,}")
+    for kind, count in summary.masked.items():
+        table.add_row(f"  masked {kind}", f"{count:,}", style="dim")
     if summary.kept is not None:
         table.add_row("kept", f"{summary.kept:,}")
     parts = f"{summary.parts:,}"

@@ -4,6 +4,8 @@ A text's language is not asked for: abbreviations of one language are seldom sen
 ("z.B.", "т.е.") and single letters ("J. Smith", "в 1839 г.") follow rules and are not listed.
 """
 
+# ruff: noqa: E501, SIM905 (lists of words are easier to read as text)
+
 from __future__ import annotations
 
 ALWAYS, BEFORE_NUMBER, ERA, AFTER_ORDINAL = 1, 2, 3, 4
@@ -19,24 +21,24 @@ ws św inż mgr lic hab im np tzw tzn ul al os płk ppłk mjr kpt por sierż
 им ул пр пл стр см напр проф акад доц тыс млн млрд руб коп рис табл
 esim mm eaa n. fil tel jr.
 ph.d dr.phil fil.mag ee gg
-""".split()  # noqa: SIM905
+""".split()
 
 _BEFORE_NUMBER = """
 no nos nr núm n.º fig figs vol vols pp p ch chap sec eq art abs bd kap kl stk tab ca c kb pkt poz rys rozdz str
 jan feb mar apr jun jul aug sept sep oct nov dec
 сб вып т гл ст п № г гг
-""".split()  # noqa: SIM905
+""".split()
 
 _ERA = """
 a.c d.c b.c a.d b.c.e c.e n.e p.n.e f.kr e.kr f.kr. f.v.t v.t p.e.v e.v v.chr n.chr j.-c н.э a.m p.m u.s u.k b.t
 r э
-""".split()  # noqa: SIM905
+""".split()
 
 _AFTER_ORDINAL = """
 Januar Jänner Februar März April Mai Juni Juli August September Oktober November Dezember Jahrhundert Jahrhunderts
 Jahrhunderte Jahrhunderten Jahrtausend Jahrtausends Jh Klasse Platz Auflage Geburtstag Weltkrieg Weltkriegs Lebensjahr
 Tag Woche Monat Stock Etage Kapitel Mal Bezirk Minute Spieltag Runde Etappe Generation Ausgabe Jahrestag Sitzung
-""".split()  # noqa: SIM905
+""".split()
 
 
 def abbreviations() -> dict[str, int]:

@@ -41,7 +41,7 @@ class TextView:
         return np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
     @cached_property
-    def _scanned(self) -> tuple[npt.NDArray[np.uint32], Hashes, int]:
+    def _scanned(self) -> tuple[npt.NDArray[np.uint32], Hashes, np.uint32]:
         return hashing.scan(self.code_points, characters.class_table())
 
     @property
@@ -57,7 +57,7 @@ class TextView:
     @property
     def flags(self) -> int:
         """The flags that at least one character has."""
-        return self._scanned[2]
+        return int(self._scanned[2])
 
     @cached_property
     def utf8_length(self) -> int:
@@ -107,8 +107,8 @@ class TextView:
 
     @cached_property
     def folded(self) -> bytes:
-        """The text in UTF-8 with small letters for the capitals A to Z and what `str.lower` turns into ASCII: enough
-        to tell quickly that a phrase in ASCII does not occur in `lowered`."""
+        """`lowered` in UTF-8, but for capitals beyond ASCII: quick to make, and enough to tell that a phrase
+        in ASCII does not occur there."""
         text = self.text
         if "İ" in text or "\u212a" in text:
             text = self.lowered

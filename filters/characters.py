@@ -39,8 +39,8 @@ UPPER = 1 << 10
 P_CATEGORY = 1 << 11
 """Unicode category P: spaCy's `is_punct`."""
 AFFIX = 1 << 12
-"""Cut off at both ends of a word: spaCy's punctuation, quotes and symbols (spacy/lang/char_classes.py), and all other
-brackets, quotes and terminal punctuation."""
+"""Cut off at both ends of a word: spaCy's punctuation, quotes and symbols (spacy/lang/char_classes.py), and
+all other brackets, quotes and terminal punctuation."""
 PREFIX = 1 << 13
 """Cut off at the beginning of a word alone: §, %, = and signs of currency (spacy/lang/punctuation.py)."""
 CURRENCY = 1 << 14
@@ -52,7 +52,7 @@ SYMBOL = 1 << 16
 QUOTE = 1 << 17
 """spaCy's quotes and brackets of quotation: a full stop beside one may end a sentence inside a word."""
 LOWERLIKE = 1 << 18
-"""A letter that is no capital, or a mark on one: spaCy's ALPHA_LOWER, which holds letters without case too."""
+"""A letter that is no capital, or a mark on one: spaCy's ALPHA_LOWER, which has letters without case too."""
 UPPERLIKE = 1 << 19
 """A letter that is no small one: spaCy's ALPHA_UPPER, which holds letters without case too."""
 LETTER = 1 << 20
@@ -70,8 +70,9 @@ CLOSING_QUOTES = "\"'’”"
 # Nothing outside these ranges has a class: planes 4 to 13 are unassigned, 15 and 16 are for private use.
 _ASSIGNED = ((0, 0x40000), (0xE0000, 0xE1000))
 
-# Blocks whose letters and marks are UNSPACED (Unicode blocks file): Thai and Lao, Burmese, Khmer, Han radicals,
-# kana, unified ideographs with their extensions and compatibility forms, Burmese extensions, halfwidth kana.
+# Blocks whose letters and marks are UNSPACED (Unicode blocks file): Thai and Lao, Burmese, Khmer, Han
+# radicals, kana, unified ideographs with their extensions and compatibility forms, Burmese extensions,
+# halfwidth kana.
 _UNSPACED = (
     (0x0E00, 0x0F00),
     (0x1000, 0x10A0),
@@ -98,7 +99,7 @@ _CURRENCY = "$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫€₭₮�
 _INNER = ".…,:<>=/+-*^–—~"
 
 
-def _flags(code_point: int) -> int:
+def _flags(code_point: int) -> int:  # noqa: PLR0912 (a flag, a line)
     character = chr(code_point)
     flags = 0
     if character.isalpha():

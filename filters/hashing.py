@@ -49,7 +49,7 @@ def scramble(value: np.uint64) -> np.uint64:
 @loop
 def power(exponent: int) -> np.uint64:
     """B^exponent."""
-    result = _POWERS[exponent & (_TABLE - 1)]
+    result: np.uint64 = _POWERS[exponent & (_TABLE - 1)]
     factor = _POWERS[_TABLE - 1] * _BASE
     rest = exponent >> 10
     while rest:
@@ -63,13 +63,15 @@ def power(exponent: int) -> np.uint64:
 @loop
 def raw_piece(running: Hashes, start: int, end: int) -> np.uint64:
     """`piece` without the last scramble: as good for finding equal ones, not for taking bits from."""
-    return running[end] - running[start] * power(end - start)
+    value: np.uint64 = running[end] - running[start] * power(end - start)
+    return value
 
 
 @loop
 def piece(running: Hashes, start: int, end: int) -> np.uint64:
     """Hash of the characters from `start` to `end`."""
-    return scramble(raw_piece(running, start, end))
+    value: np.uint64 = scramble(raw_piece(running, start, end))
+    return value
 
 
 @kernel
@@ -84,7 +86,7 @@ def pieces(running: Hashes, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.
 @kernel
 def scan(
     code_points: npt.NDArray[np.uint32], table: npt.NDArray[np.uint32]
-) -> tuple[npt.NDArray[np.uint32], Hashes, int]:
+) -> tuple[npt.NDArray[np.uint32], Hashes, np.uint32]:
     """Class of every character, the running hash, and the union of the classes: uint32[n], uint64[n + 1]."""
     length = len(code_points)
     classes = np.empty(length, np.uint32)
@@ -113,7 +115,7 @@ def slots(count: int) -> int:
 
 
 @loop
-def find(keys: Hashes, key: np.uint64) -> int:
+def find(keys: Hashes, key: np.uint64) -> np.int64:
     """The slot of a hash table with open addressing that holds the key, or the empty one where it belongs.
 
     A slot is empty where its key is 0; the one piece in 2^64 whose hash is 0 is taken for 1.

@@ -1,9 +1,10 @@
 """Compiling the hot loops: Numba's `njit`, imported late, with a cache on disk that knows of all kernels.
 
-A kernel is compiled when it is first called; until then Numba is not even imported, so that the command line may look
-at annotators for nothing. Numba looks at the file of a function alone to tell whether its cached machine code is still
-good, though functions of other files are compiled into it. Here the code counts as stale when any file of this package
-that holds kernels has changed, by content; touching a file changes nothing.
+A kernel is compiled when it is first called; until then Numba is not even imported, so that the command line
+may look at annotators for nothing. Numba looks at the file of a function alone to tell whether its cached
+machine code is still good, though functions of other files are compiled into it. Here the code counts as
+stale when any file of this package that holds kernels has changed, by content; touching a file changes
+nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _stamp() -> str:
 
 
 class _Kernel:
-    """A function that turns into Numba's dispatcher when it is called, and so do the kernels that it calls."""
+    """A function that turns into Numba's dispatcher when it is called, with the kernels that it calls."""
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         functools.update_wrapper(self, function)
@@ -47,7 +48,7 @@ class _Kernel:
         options = {"nogil": True, "error_model": "numpy", **self.options}
         try:
             compiled: Any = numba.njit(self.function, cache=True, **options)
-            # No public name for this; a Numba that has it no more compiles in every process: slow, not wrong.
+            # No public name for this; where Numba has it no more, every process compiles: slow, not wrong.
             compiled._cache._cache_file._source_stamp = _stamp()
         except (RuntimeError, AttributeError):
             # No folder to keep machine code in.

@@ -1,6 +1,7 @@
 """Where lines, paragraphs and sentences begin and end: kernels on arrays of code points. Words are in
 `filters.words`.
 """
+# ruff: noqa: PLR0917 (kernels take arrays one by one)
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ _THAI, _LAO, _HIRAGANA, _KATAKANA, _CORNER, _WHITE_CORNER = 0x0E00, 0x0E80, 0x30
 _WIDE = 0x3000
 """Terminal marks from here on (。！？) belong to scripts that are written without spaces."""
 _THAI_SENTENCE = 60
-"""Characters: the length at which sentences of the Thai treebank PUD are best found again (their mean is 98)."""
+"""Characters: at this length sentences of the Thai treebank PUD are best found again (their mean is 98)."""
 _LONGEST = 16
 """Characters of the longest abbreviation that is looked up."""
 
@@ -61,7 +62,7 @@ def runs(flags: Bits) -> Spans:
 
 @kernel
 def trim(classes: Classes, starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
-    """The pieces without white space at their ends (`str.strip`); a blank one becomes empty, at its start."""
+    """The pieces without white space at their ends (`str.strip`); a blank one is empty, at its start."""
     firsts, lasts = starts.copy(), ends.copy()
     for index in range(len(starts)):
         first, last = starts[index], ends[index]
@@ -137,7 +138,10 @@ def abbreviation_table() -> tuple[Hashes, Offsets]:
 @loop
 def _known(running: Hashes, keys: Hashes, kinds: Offsets, start: int, end: int) -> int:
     """What the list says of a word, or 0."""
-    return kinds[find(keys, piece(running, start, end))] if end - start <= _LONGEST else 0
+    if end - start > _LONGEST:
+        return 0
+    kind: int = kinds[find(keys, piece(running, start, end))]
+    return kind
 
 
 @loop
@@ -150,7 +154,7 @@ def _stays_open(
     stop: int,
     after: int,
 ) -> bool:
-    """Whether the full stop at `stop` ends no sentence, where the next visible character stands at `after`."""
+    """Whether the full stop at `stop` ends no sentence; the next visible character stands at `after`."""
     start = stop
     letters = figures = stops = 0
     while start > 0 and stop - start <= _LONGEST:
@@ -173,8 +177,8 @@ def _stays_open(
         return _known(running, keys, kinds, after, end) == AFTER_ORDINAL
     kind = _known(running, keys, kinds, start, stop)
     if kind == BEFORE_NUMBER:
-        return classes[after] & DIGIT != 0
-    if kind == ALWAYS or kind == ERA:
+        return bool(classes[after] & DIGIT)
+    if kind in (ALWAYS, ERA):
         return kind == ALWAYS
     if stop - start == 1:
         # "a. C." and "d. C." are eras too.
@@ -245,11 +249,11 @@ def _ends(
 
 @loop
 def _is_thai_gap(code_points: CodePoints, at: int, start: int) -> bool:
-    """Whether the space at `at` stands between Thai letters, far enough behind the beginning of the sentence."""
+    """Whether the space at `at` stands between Thai letters, far enough into the sentence."""
     if code_points[at] != _SPACE or at - start < _THAI_SENTENCE or at + 1 == len(code_points):
         return False
     before, after = code_points[at - 1], code_points[at + 1]
-    return _THAI <= before < _LAO and _THAI <= after < _LAO
+    return bool(_THAI <= before < _LAO and _THAI <= after < _LAO)
 
 
 @kernel

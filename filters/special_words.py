@@ -5,6 +5,8 @@ spacy/lang/tokenizer_exceptions.py, the units of spacy/lang/char_classes.py; spa
 filters counted its words. A bar says where a word is cut.
 """
 
+# ruff: noqa: E501, SIM905 (lists of words are easier to read as text)
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,23 +1,26 @@
 """Where words begin and end: the rules of spaCy's English tokenizer on arrays of code points.
 
-FineWeb's filters counted spaCy's words, so these are its rules (spacy/tokenizer.pyx, spacy/lang/punctuation.py,
-spacy/lang/en/punctuation.py; spaCy 3.8), written anew for all scripts:
+FineWeb's filters counted spaCy's words, so these are its rules (spacy/tokenizer.pyx,
+spacy/lang/punctuation.py, spacy/lang/en/punctuation.py; spaCy 3.8), written anew for all scripts:
 
-1. White space separates chunks. A chunk in the list of special words (`filters.special_words`) is cut as the list
-   says: "do" "n't", "Mr.", ":-)".
-2. Else marks are cut off at its beginning (punctuation, quotes, brackets, signs of currency, symbols, "..") and at its
-   end (the same, "'s", a full stop behind a small letter, a digit, a mark or two capitals, a unit or a sign of currency
-   behind a digit), one at each end in turn, until nothing is left to cut, or what is left is a special word.
+1. White space separates chunks. A chunk in the list of special words (`filters.special_words`) is cut as the
+   list says: "do" "n't", "Mr.", ":-)".
+2. Else marks are cut off at its beginning (punctuation, quotes, brackets, signs of currency, symbols, "..")
+   and at its end (the same, "'s", a full stop behind a small letter, a digit, a mark or two capitals, a unit
+   or a sign of currency behind a digit), one at each end in turn, until nothing is left to cut, or what is
+   left is a special word.
 3. What is left is one word if it looks like a host name, an address on the web or an e-mail address.
-4. Else it is cut inside: at "..", "…" and symbols; at a sign of calculation between digits; at a full stop between a
-   small and a capital letter; at a comma or a hyphen between letters; at one of ":<>=/" between letters. "3.14" and
-   "U.S." stay whole (UAX #29, rules WB6 to WB12, would have it so too); an apostrophe inside a word cuts nothing.
-5. Neighbouring pieces that together make a special word with a mark in it are put together again: "Mr" "." before
-   "Smith" in "Mr.Smith".
+4. Else it is cut inside: at "..", "…" and symbols; at a sign of calculation between digits; at a full stop
+   between a small and a capital letter; at a comma or a hyphen between letters; at one of ":<>=/" between
+   letters. "3.14" and "U.S." stay whole (UAX #29, rules WB6 to WB12, would have it so too); an apostrophe
+   inside a word cuts nothing.
+5. Neighbouring pieces that together make a special word with a mark in it are put together again: "Mr" "."
+   before "Smith" in "Mr.Smith".
 
-Letters of scripts that are written without spaces (`characters.UNSPACED`) are no part of these chunks: a run of them
-is cut where `filters.unspaced` says, whatever the text's language.
+Letters of scripts that are written without spaces (`characters.UNSPACED`) are no part of these chunks: a run
+of them is cut where `filters.unspaced` says, whatever the text's language.
 """
+# ruff: noqa: PLR0911, PLR0912, PLR0917 (kernels take arrays one by one, and rules are branches)
 
 from __future__ import annotations
 
@@ -86,7 +89,8 @@ def _special(running: Hashes, keys: Hashes, values: Offsets, start: int, end: in
     if end - start > _LONGEST:
         return 0
     # A key that is missing leads to an empty slot, whose value is 0.
-    return values[find(keys, piece(running, start, end))]
+    value: int = values[find(keys, piece(running, start, end))]
+    return value
 
 
 @loop
@@ -188,9 +192,12 @@ def _infix(code_points: CodePoints, classes: Classes, start: int, end: int, at: 
         return 1 if before & (LOWERLIKE | QUOTE) and after & (UPPERLIKE | QUOTE) else 0
     if mark == _COMMA:
         return 1 if before & LETTER and after & LETTER else 0
-    if mark in (_PLUS, _MINUS, _STAR, _CARET) and before & FIGURE:
-        if after & FIGURE or (at + 1 < end and code_points[at + 1] == _MINUS):
-            return 1
+    if (
+        mark in (_PLUS, _MINUS, _STAR, _CARET)
+        and before & FIGURE
+        and (after & FIGURE or (at + 1 < end and code_points[at + 1] == _MINUS))
+    ):
+        return 1
     if not before & (LETTER | FIGURE) or mark in (_PLUS, _STAR, _CARET):
         return 0
     if after & LETTER:
@@ -213,9 +220,7 @@ def _is_host_character(code_points: CodePoints, at: int) -> bool:
         or 0x41 <= mark <= 0x5A
         or 0x30 <= mark <= 0x39
         or 0xA1 <= mark <= 0xFFFF
-        or mark == _MINUS
-        or mark == _UNDERSCORE
-        or mark == _STOP
+        or mark in (_MINUS, _UNDERSCORE, _STOP)
     )
 
 
@@ -250,7 +255,7 @@ def _is_address_from(code_points: CodePoints, classes: Classes, start: int, end:
 
 @loop
 def _is_address(code_points: CodePoints, classes: Classes, start: int, end: int) -> bool:
-    """Rule 3: a host name, behind a scheme or the name of a user or not (spacy/lang/tokenizer_exceptions.py)."""
+    """Rule 3: a host name, behind a scheme or a user's name or not (spacy/lang/tokenizer_exceptions.py)."""
     if _is_address_from(code_points, classes, start, end):
         return True
     for at in range(start + 1, end - 1):
@@ -413,9 +418,10 @@ def _word_and_mark(
     ends: Offsets,
     count: int,
 ) -> int:
-    """What `_chunk` does, for letters with one mark or full stop behind them: the most common chunk of marks."""
-    if _special(running, keys, values, start, end) & _WHOLE_WORD:
-        return _pieces_of(_special(running, keys, values, start, end), start, starts, ends, count)
+    """What `_chunk` does, for letters with one mark behind them: the most common chunk that holds a mark."""
+    special = _special(running, keys, values, start, end)
+    if special & _WHOLE_WORD:
+        return _pieces_of(special, start, starts, ends, count)
     if code_points[end - 1] == _STOP and not _stop_suffix(code_points, classes, start, end):
         starts[count], ends[count] = start, end
         return count + 1

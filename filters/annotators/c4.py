@@ -5,6 +5,7 @@ The filter removes lines and pages; this annotator says how many lines it would 
 the text as it is. The checks of a line stand in the filter's order, and a line counts for the first that it
 fails.
 """
+# ruff: noqa: PLR0917 (kernels take arrays one by one)
 
 from __future__ import annotations
 
@@ -113,14 +114,14 @@ def _measure(
 ) -> None:
     """All columns in their order.
 
-    Lines lie at `starts` to `ends`, and at `clean_starts` to `clean_ends` of the text without citations, which
-    all other arguments describe. `phrases` are places in that text, and which phrase stands there: int64[k,
-    2], in order.
+    Lines lie at `starts` to `ends`, and at `clean_starts` to `clean_ends` of the text without citations,
+    which all other arguments describe. `phrases` are places in that text, and the kind of what stands there:
+    int64[k, 2], in order.
     """
     long_word = unpunctuated = few = javascripts = policies = kept = sentences = phrase = word = 0
     lorem = curly = False
     for line in range(len(starts)):
-        # What is stripped off the line is stripped off the clean one: no citation begins or ends with a space.
+        # What is stripped off the line is stripped off the clean one: no citation begins or ends with space.
         start, end = starts[line], ends[line]
         first, last = clean_starts[line], clean_ends[line]
         while start < end and classes[end - 1] & SPACE:
@@ -207,8 +208,8 @@ def _sentences(
 ) -> int:
     """How many sentences the line up to `last` has that begins with the given word.
 
-    A word that is one terminal mark ends a sentence, and the next word that is not all punctuation begins another
-    (spacy/pipeline/sentencizer.pyx). More than one space between words is a word to spaCy, and so it is here.
+    A word that is one terminal mark ends a sentence, and the next word that is not all punctuation begins
+    another (spacy/pipeline/sentencizer.pyx). White space but a single space is a word to spaCy, and here too.
     """
     count = 1
     ended = False

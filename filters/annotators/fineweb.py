@@ -1,5 +1,6 @@
 """The measures that FineWeb added (Penedo et al. 2024, arXiv 2406.17557, section 3.6; datatrove's
 FineWebQualityFilter)."""
+# ruff: noqa: PLR0917 (kernels take arrays one by one)
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ The measures and their quirks are those of datatrove's GopherQualityFilter, whic
 punctuation, word count and mean length leave such words out, stop words are matched with their case, ratios
 are to all words.
 """
+# ruff: noqa: PLR0917 (kernels take arrays one by one)
 
 from __future__ import annotations
 
@@ -125,7 +126,7 @@ def _count_words(
     stop_words: Hashes,
     seen: npt.NDArray[np.bool_],
 ) -> tuple[int, int, int, int]:
-    """Words that are not punctuation, their characters, words with a letter, and how many stop words occur."""
+    """Words that are not punctuation, their characters, words with a letter, different stop words."""
     real = characters = alphabetic = found = 0
     for index in range(len(starts)):
         mark, letter = True, False

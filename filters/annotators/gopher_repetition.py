@@ -4,6 +4,7 @@ They are counted as datatrove's GopherRepetitionFilter counts them: paragraphs a
 feeds of the stripped text, lines at one or more; fractions of characters are of the whole text's; the
 n-grams of words are joined by spaces for the most frequent one and without for the repeated ones.
 """
+# ruff: noqa: PLR0917 (kernels take arrays one by one)
 
 from __future__ import annotations
 

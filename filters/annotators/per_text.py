@@ -52,7 +52,7 @@ class PerRow(ABC):
 
     @abstractmethod
     def fill(self, view: TextView, row: npt.NDArray[np.float64]) -> None:
-        """Write the text's values in the order of `columns`; what is left NaN has no meaning and becomes null.
+        """Write the text's values in the order of `columns`; what stays NaN has no meaning and becomes null.
 
         Counts and truth values are numbers here too; they are exact up to 2^53.
         """

@@ -1,4 +1,5 @@
 """How much of a text repeats itself: counts over hashes, exactly as the published filters count."""
+# ruff: noqa: PLR0917 (kernels take arrays one by one)
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def top_ngrams_characters(word_hashes: Hashes, bounds: Offsets, smallest: int, l
     """
     words = len(word_hashes)
     result = np.zeros(largest + 1 - smallest, np.int64)
-    # Where an n-gram occurs twice, its first n - 1 words do: each n looks only where the one before found some.
+    # Where an n-gram occurs twice, its first n - 1 words do: each n looks where the one before found some.
     places = np.arange(max(0, words))
     state = word_hashes.copy()
     for n in range(2, largest + 1):
@@ -135,8 +136,8 @@ def repeated_ngrams_characters(
     """For each n from `smallest` to `largest`: characters inside n-grams that occurred before, left to right,
     no character counted twice.
 
-    `bounds` and `hashes` are those of `joined`: n-grams are compared by the characters of their words. After a
-    repeated n-gram the count goes on behind it; n-grams inside it are not remembered.
+    `bounds` and `hashes` are those of `joined`: n-grams are compared by the characters of their words. After
+    a repeated n-gram the count goes on behind it; n-grams inside it are not remembered.
     """
     words = len(starts)
     result = np.zeros(largest + 1 - smallest, np.int64)

@@ -53,3 +53,9 @@ def real_texts(testdata: Path) -> list[str]:
         row["text"][:10_000] for row in rows(testdata / "multilingual/register_web_fr_sv.jsonl.zst", 200)
     ]
     return texts
+
+
+def english_texts(testdata: Path) -> list[str]:
+    """About 240 English texts: judged web pages and articles."""
+    texts = [row["text"] for row in rows(testdata / "quality/dclm_human_labels.jsonl.zst", 220)]
+    return texts + [row["text"][:20_000] for row in rows(testdata / "text/wiki_en_featured.jsonl.zst", 20)]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import characters
 from filters.base import Spans, TextView
+from filters.special_words import special_words
+from tests.filters import words_twin
+from tests.filters.samples import english_texts, rows
 
 # Any code point at all, and pieces that are likely to meet: line ends, spaces, marks, marks of odd scripts.
 ANY = st.characters(codec=None, exclude_categories=())
@@ -24,45 +25,17 @@ PIECES = st.sampled_from([*LINE_ENDS, " ", "\u00a0", *MARKS, *LETTERS])
 TEXTS = st.one_of(st.text(ANY), st.lists(PIECES, max_size=40).map("".join))
 
 
-def is_word_character(character: str) -> bool:
-    return bool(characters.class_table()[ord(character)] & characters.WORD)
-
-
-def is_han(character: str) -> bool:
-    return bool(characters.class_table()[ord(character)] & characters.IDEOGRAPH)
-
-
-def slow_words(text: str) -> list[str]:
-    """The definition of a word, one character after the other."""
-
-    def inside(index: int) -> bool:
-        if is_word_character(text[index]):
-            return True
-        before, after = text[index - 1 : index], text[index + 1 : index + 2]
-        if text[index] in "'’":
-            return before.isalpha() and after.isalpha()
-        return text[index] in ".," and before.isdigit() and after.isdigit()
-
-    pieces: list[str] = []
-    joined = False
-    for index, character in enumerate(text):
-        if character.isspace():
-            joined = False
-            continue
-        word = inside(index)
-        if (
-            joined
-            and index
-            and (
-                (word and inside(index - 1) and not is_han(character) and not is_han(text[index - 1]))
-                or (not word and character == text[index - 1])
-            )
-        ):
-            pieces[-1] += character
-        else:
-            pieces.append(character)
-        joined = True
-    return pieces
+# What the rules of words look at.
+CHUNKS = st.lists(
+    st.sampled_from(
+        [
+         *"aZ1.,:;-–—~/'’\"()…?!$€%+*^=<>@#&_|²°© ",
+         "US", "C", "km", "km/h", "'s", "n't", "do", "Mr", "e.g.", "..",
+         "--",
+         "://", "www.", "example", ".com", "10", ":-)", "<3", "中文", "ไทย", "é", "\u0301", "И", "\ud800"]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
 
 
 def check_spans(text: str, spans: Spans) -> None:
@@ -86,14 +59,36 @@ def test_paragraphs_are_cut_at_blank_lines_of_the_stripped_text(text: str) -> No
     assert list(TextView(text).paragraphs.of(text)) == re.split(r"\n{2,}", text.strip())
 
 
-@given(TEXTS)
-@settings(max_examples=500, deadline=None)
-def test_words_are_those_of_the_definition_and_cover_all_that_is_visible(text: str) -> None:
+@given(st.one_of(CHUNKS, TEXTS))
+@settings(max_examples=1000, deadline=None)
+def test_words_are_those_of_the_rules_and_cover_all_that_is_visible(text: str) -> None:
     view = TextView(text)
     words = list(view.words.of(text))
     check_spans(text, view.words)
-    assert words == slow_words(text)
+    assert words == list(words_twin.words(text))
     assert "".join(words) == "".join(text.split())
+
+
+def test_words_are_those_of_spacy(testdata: Path) -> None:
+    """As datatrove's filters ask for them, in English texts; what ICU cuts apart."""
+    spacy = pytest.importorskip("spacy")
+    tokenizer = spacy.blank("en").tokenizer
+    different = total = 0
+    for text in english_texts(testdata):
+        if TextView(text).flags & characters.UNSPACED:
+            continue
+        theirs = [word.text.strip() for word in tokenizer(text) if word.text.strip()]
+        total += len(theirs)
+        different += list(TextView(text).words.of(text)) != theirs
+    assert total > 150_000
+    assert different == 0
+
+
+def test_special_words_are_those_of_spacy() -> None:
+    spacy = pytest.importorskip("spacy")
+    rules = spacy.blank("en").tokenizer.rules
+    theirs = {word: tuple(piece[65] for piece in pieces) for word, pieces in rules.items() if word.strip()}
+    assert special_words() == theirs
 
 
 @given(TEXTS)
@@ -153,7 +148,18 @@ def test_the_table_of_characters_says_what_str_says() -> None:
         ('He said: "No." Then he left.', ['He said: "No."', "Then he left."]),
         ("It is 3.14 or so. e.g. this", ["It is 3.14 or so. e.g. this"]),
         ("J. Smith met U.S. officials. They talked.", ["J. Smith met U.S. officials.", "They talked."]),
-        ("Wait... what? Yes.", ["Wait...", "what?", "Yes."]),
+        ("Wait... what? Yes.", ["Wait... what?", "Yes."]),
+        ("Wait… What?” asked he. “Oh!” – said she.", ["Wait…", "What?” asked he.", "“Oh!” – said she."]),
+        ("« Bonjour. » Il part.", ["« Bonjour. »", "Il part."]),
+        (
+            "Er kam z. B. am 3. Oktober mit Dr. Meier. Im 12. Jahrhundert",
+            ["Er kam z. B. am 3. Oktober mit Dr. Meier.", "Im 12. Jahrhundert"],
+        ),
+        ("No. See No. 5, pp. 3 f.", ["No.", "See No. 5, pp. 3 f."]),
+        ("At 5 p.m. He left", ["At 5 p.m.", "He left"]),
+        ("هل هذا صحيح؟ نعم.", ["هل هذا صحيح؟", "نعم."]),
+        ("「え？」と言った。「はい。」", ["「え？」と言った。", "「はい。」"]),
+        ("สวัสดี ชาวโลก", ["สวัสดี ชาวโลก"]),
         ("世界人权宣言。第一条！人人生而自由。", ["世界人权宣言。", "第一条！", "人人生而自由。"]),
         ("यह एक वाक्य है। यह दूसरा है।", ["यह एक वाक्य है।", "यह दूसरा है।"]),
         ("A title\nA line. Another", ["A title", "A line.", "Another"]),
@@ -169,39 +175,64 @@ def test_sentences(text: str, sentences: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Don't panic!", ["Don't", "panic", "!"]),
-        ("well-known 1,000.5 U.S.", ["well", "-", "known", "1,000.5", "U", ".", "S", "."]),
+        ("Don't panic! She's John’s", ["Do", "n't", "panic", "!", "She", "'s", "John", "’s"]),
+        ("well-known 1,000.5 U.S.", ["well", "-", "known", "1,000.5", "U.S."]),
         ("wait... --- ok", ["wait", "...", "---", "ok"]),
-        ("世界 abc中d", ["世", "界", "abc", "中", "d"]),
+        ("世界人权宣言 abc中d", ["世界", "人权", "宣言", "abc", "中", "d"]),
+        ("สวัสดีชาวโลก。東京は日本", ["สวัสดี", "ชาว", "โลก", "。", "東京", "は", "日本"]),
+        ("한국어를 배운다.", ["한국어를", "배운다", "."]),
         ("e\u0301te\u0301 co\u00adop", ["e\u0301te\u0301", "co\u00adop"]),
-        ("\x00\ud800", ["\x00", "\ud800"]),
+        ("\x00\ud800", ["\x00\ud800"]),
+        (
+            "(see http://a.b.org/x-y), me@b.org.",
+            ["(", "see", "http://a.b.org/x-y", ")", ",", "me@b.org", "."],
+        ),
+        ("$3.50 10km 5% :-) Mr.Smith", ["$", "3.50", "10", "km", "5", "%", ":-)", "Mr.", "Smith"]),
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
     assert list(TextView(text).words.of(text)) == words
 
 
-def test_sentences_of_treebanks_stay_whole(testdata: Path) -> None:
-    """Universal Dependencies: one sentence a row, so a cut inside one is wrong; joined ones should come
-    apart."""
-    rows: dict[str, list[str]] = {}
-    with zstandard.open(
-        testdata / "multilingual/ud_sentences_15lang.jsonl.zst", "rt", encoding="utf-8"
-    ) as file:
-        for line in file:
-            row = json.loads(line)
-            rows.setdefault(row["lang"], []).append(row["text"])
-    whole = {
-        language: sum(len(TextView(text).sentences) == 1 for text in texts) / len(texts)
-        for language, texts in rows.items()
-    }
-    assert min(whole.values()) > 0.85, whole
-    assert sum(whole.values()) / len(whole) > 0.93, whole
-    found = {}
-    for language in ("en", "de", "fr", "es"):
-        ended = [text for text in rows[language] if text.rstrip().endswith((".", "!", "?"))][:500]
-        found[language] = len(TextView(" ".join(ended)).sentences) / len(ended)
-    assert all(0.9 < rate < 1.15 for rate in found.values()), found
+SENTENCES = {
+    "ar": 0.98, "da": 0.86, "de": 0.96, "en": 0.98, "es": 0.97, "fr": 0.97, "it": 0.98, "ko": 0.98,
+    "nl": 0.94, "pl": 0.94, "pt": 0.97, "ru": 0.98, "sv": 0.98, "th": 0.32, "zh": 0.98,
+}  # fmt: skip
+"""F1 of sentences found again, at least. Danish and Dutch hold headings and lists without any mark; Thai
+has none."""
+
+
+def test_sentences_of_treebanks_are_found_again(testdata: Path) -> None:
+    """Universal Dependencies: ten sentences in one line, cut apart again."""
+    rows = treebanks(testdata)
+    found = {language: found_again(language, rows[language]) for language in SENTENCES}
+    assert all(found[language] >= least for language, least in SENTENCES.items()), found
+
+
+def found_again(language: str, sentences: list[str]) -> float:
+    """F1 of sentences, whole, after they were joined."""
+    gap = "" if language in ("zh", "ja") else " "
+    right = found = 0
+    for first in range(0, len(sentences), 10):
+        paragraph = gap.join(sentences[first : first + 10])
+        ends = np.cumsum([len(sentence) + len(gap) for sentence in sentences[first : first + 10]]) - len(gap)
+        starts = [0, *(ends[:-1] + len(gap)).tolist()]
+        spans = TextView(paragraph).sentences
+        right += len(set(zip(starts, ends.tolist(), strict=True)) & pairs(spans))
+        found += len(spans)
+    return 2 * right / (found + len(sentences))
+
+
+def pairs(spans: Spans) -> set[tuple[int, int]]:
+    return set(zip(spans.starts.tolist(), spans.ends.tolist(), strict=True))
+
+
+def treebanks(testdata: Path) -> dict[str, list[str]]:
+    """Sentences of Universal Dependencies by language."""
+    sentences: dict[str, list[str]] = {}
+    for row in rows(testdata / "multilingual/ud_sentences_15lang.jsonl.zst"):
+        sentences.setdefault(row["lang"], []).append(row["text"].strip())
+    return sentences
 
 
 def test_a_line_of_ten_megabytes() -> None:

@@ -12,7 +12,7 @@ META_BYTES = 4096
 MAX_GARBAGE = 0.05
 """Share of control and replacement characters above which bytes are no text (resiliparse's `detect_mime`
 uses the same share)."""
-_SAMPLE = 1 << 16
+_SAMPLE = 1 << 14
 _GARBAGE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 _META = re.compile(rb"""<meta[^>]{0,512}?charset\s*=\s*["']?\s*([a-zA-Z0-9_:.-]{2,40})""", re.IGNORECASE)
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))

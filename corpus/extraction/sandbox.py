@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 from corpus.extraction.base import Page, Reading
 from corpus.extraction.engines import EngineSpec
+from corpus.extraction.shared import Shared
 from corpus.extraction.worker import FRAME
 from corpus.sources.base import Unusable
 from gristmill.base.errors import UserError
@@ -47,7 +48,7 @@ START_SECONDS = 300.0
 ATTEMPTS = 3
 """Children a page gets, if somebody else kills them."""
 PIPE_BYTES = 1 << 20
-"""Size of the pipes, where the kernel grants it (/proc/sys/fs/pipe-max-size): a page goes in at once."""
+"""Size of the pipes, where the kernel grants it (/proc/sys/fs/pipe-max-size): an answer goes in at once."""
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from corpus.extraction.worker import main; main(sys.argv[2])"
@@ -171,12 +172,14 @@ class _Child:
 
     def __init__(self, sandbox: Sandbox) -> None:
         engine = sandbox.engine
+        self.shared = Shared()
         setup = {
             "target": engine.target,
             "options": dict(engine.options),
             "cpu_seconds": sandbox.timeout_seconds,
             "wall_seconds": sandbox.wall_seconds,
             "memory_bytes": sandbox.memory_mb << 20,
+            "shared": self.shared.descriptor,
             # The kernel watches threads: one that ends would take a child along that serves the others.
             "parent": os.getpid() if threading.current_thread() is threading.main_thread() else None,
         }
@@ -185,6 +188,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            pass_fds=[self.shared.descriptor],
             # A group of its own, so that what an engine forks ends with it, and no Ctrl-C reaches it.
             start_new_session=True,
         )
@@ -224,21 +228,14 @@ class _Child:
         """Write a page. Raises Ended."""
         self.pages += 1
         about = json.dumps({"url": page.url, "charset": page.charset, "media_type": page.media_type}).encode()
-        parts = [FRAME.pack(self.pages, len(about), len(page.body)) + about, page.body]
+        self.shared.put(page.body)
+        data = memoryview(FRAME.pack(self.pages, len(about), len(page.body)) + about)
         until = time.monotonic() + seconds
-        try:
-            written = os.writev(self.requests, parts)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            raise self._verdict() from None
-        data = memoryview(b"".join(parts))[written:] if written < sum(map(len, parts)) else b""
         while data:
-            self._await(self._writable, until)
             try:
                 data = data[os.write(self.requests, data) :]
             except BlockingIOError:
-                continue
+                self._await(self._writable, until)
             except OSError:
                 raise self._verdict() from None
 
@@ -318,6 +315,7 @@ class _Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.shared.close()
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()

@@ -1,7 +1,8 @@
 """The child process in which pages are extracted: one page at a time, under hard limits.
 
-Frames on standard input and output, both ways: number of the page, bytes of JSON, bytes of body; the JSON;
-the body. The first answer, number 0, says that the engine is ready, or why it is not.
+Frames on standard input and output, both ways: number of the page, bytes of JSON, bytes of body; the JSON. A
+page's body lies in shared memory; an answer's, its text, follows. The first answer, number 0, says that the
+engine is ready, or why it is not.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import resource
 import signal
 import struct
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from corpus.extraction.base import Engine, Page
 from corpus.extraction.engines import load
+from corpus.extraction.shared import Shared
 from corpus.extraction.step import read_page
 from corpus.sources.base import Unusable
 from gristmill.base.errors import UserError
@@ -25,6 +28,11 @@ from gristmill.base.errors import UserError
 FRAME = struct.Struct("<IIQ")
 _SET_DEATH_SIGNAL, _SET_DUMPABLE = 1, 4
 """Options of prctl(2)."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Options of mallopt(3)."""
+_KEPT_BYTES = 256 << 20
+_MAPPED_BYTES = 32 << 20
+"""The most that glibc takes."""
 _WARM_UP = Page(
     b"<html><head><title>x</title></head><body><p>One sentence, so that all is loaded.</p></body>"
 )
@@ -35,15 +43,17 @@ def main(setup: str) -> None:
 
     Args:
         setup: JSON with `target` and `options` of the engine, `cpu_seconds` and `wall_seconds` a page,
-            `memory_bytes` a page, and `parent`, the process with which to end, null if only the pipe tells.
+            `memory_bytes` a page, `shared`, the descriptor of the memory in which pages come, and `parent`,
+            the process with which to end, null if only the pipe tells.
     """
     told = json.loads(setup)
-    requests, answers = os.fdopen(os.dup(0), "rb", buffering=1 << 16), os.dup(1)
+    requests, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     if told["parent"] is not None:
         _end_with_parent(told["parent"])
+    _keep_memory()
     try:
         engine = load(told["target"], told["options"])
         with contextlib.suppress(Unusable):
@@ -56,19 +66,27 @@ def main(setup: str) -> None:
     os.dup2(nothing, 2)
     _no_dumps()
     _limit_memory(told["memory_bytes"])
-    _serve(engine, requests, answers, told["cpu_seconds"], told["wall_seconds"])
+    pages = _pages(os.fdopen(requests, "rb", buffering=1 << 16), Shared(told["shared"]))
+    _serve(engine, pages, answers, told["cpu_seconds"], told["wall_seconds"])
 
 
-def _serve(engine: Engine, requests: BinaryIO, answers: int, cpu_seconds: float, wall_seconds: float) -> None:
-    own = os.getpid()
+def _pages(requests: BinaryIO, shared: Shared) -> Iterator[tuple[int, Page]]:
+    """The pages that come, each with its number, until the pipe is closed."""
     while len(head := requests.read(FRAME.size)) == FRAME.size:
         number, size, length = FRAME.unpack(head)
         fields = json.loads(requests.read(size))
-        body = requests.read(length)
+        yield number, Page(shared.take(length), **fields)
+
+
+def _serve(
+    engine: Engine, pages: Iterator[tuple[int, Page]], answers: int, cpu_seconds: float, wall_seconds: float
+) -> None:
+    own = os.getpid()
+    for number, page in pages:
         # Both signals end the process where nobody catches them, whatever native code is doing.
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         signal.setitimer(signal.ITIMER_REAL, wall_seconds)
-        about, text = _read(engine, Page(body, **fields))
+        about, text = _read(engine, page)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if os.getpid() != own:
@@ -108,6 +126,14 @@ def _no_dumps() -> None:
     """No core dumps of hostile pages."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(_SET_DUMPABLE, 0)
+
+
+def _keep_memory() -> None:
+    """Keep what was freed: else every page of some 100 KB gets its memory from the kernel, zeroed, anew."""
+    with contextlib.suppress(AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _MAPPED_BYTES)
+        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _prctl(option: int, value: int) -> None:

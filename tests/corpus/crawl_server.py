@@ -166,7 +166,7 @@ FAULTS = (
         "short_length",
         "long_length",
     ),
-    *("no_length", "ignored_range", "wrong_range", "changed"),
+    *("no_length", "hollow", "ignored_range", "wrong_range", "changed"),
 )
 """What can go wrong with an answer: a status with a `Retry-After`, or what the name says. `stalled` is
 apart, for it takes its time."""
@@ -306,13 +306,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault in ("reset", "truncated", "changed", "no_length"):
             body = body[: len(body) * 2 // 3]
+        if fault == "hollow":
+            body = b""
         if fault == "short_length":
             body = body[:length]
         self.wfile.write(body)
         self.server.sent += len(body)
         if fault == "reset":
             self.reset()
-        elif fault in ("truncated", "changed", "no_length", "long_length"):
+        elif fault in ("truncated", "changed", "no_length", "long_length", "hollow"):
             self.close_connection = True
 
     def forward(self, upstream: str, method: str, fault: str | None) -> None:

@@ -126,8 +126,9 @@ def test_what_is_not_there_is_not_asked_for_twice(root: Path) -> None:
         assert len(server.asked) == 2
 
 
-def test_refused_for_asking_too_fast(root: Path) -> None:
+def test_refused_for_asking_too_fast(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """403 is for good from a host that never served, and a word about manners from one that has."""
+    monkeypatch.setattr("corpus.http._served", set())
     with serving(root, Script("403")) as server:
         with pytest.raises(PermissionError, match="403"):
             open_input(f"{server.url}data", ACCESS)

@@ -29,9 +29,11 @@ def report(store: Store, policy: str | None = None) -> dict[str, Any]:
     parts = store.content["parts"]
     lost: Counter[str] = Counter()
     ignored: Counter[str] = Counter()
+    masked: Counter[str] = Counter()
     for part in parts:
         lost.update(part["reasons"])
         ignored.update(part["ignored"])
+        masked.update(part["masked"])
     early = sum(count for reason, count in lost.items() if reason.startswith("early_drop:"))
     unusable = lost.total() - early
     entry = None
@@ -53,6 +55,7 @@ def report(store: Store, policy: str | None = None) -> dict[str, Any]:
         "unusable": unusable,
         "early_dropped": early,
         "documents": store.rows,
+        "masked": dict(sorted(masked.items())),
         "dropped": entry["documents"] - entry["kept"] if entry else None,
         "kept": entry["kept"] if entry else None,
         "reasons": dict(sorted(lost.items(), key=lambda item: (-item[1], item[0]))),
@@ -97,6 +100,8 @@ def render(counts: Mapping[str, Any]) -> Group:
     for reason, count in counts["reasons"].items():
         row(f"  {reason}", -count, "dim")
     row("documents", counts["documents"], "bold")
+    for kind, count in counts["masked"].items():
+        funnel.add_row(f"  masked {kind}", f"{count:,}", "", style="dim")
     for reason, count in counts["decided"].items():
         row(f"  {counts['policy']}: {reason}", -count, "dim")
     if counts["kept"] is not None:

@@ -130,6 +130,8 @@ MIN_ENTROPY_KEY = 3.5
 4.1, in hexadecimal 3.5; English words have less than 3.5."""
 MIN_ENTROPY_HEX = 3.0
 """The same for hexadecimal digits, of which there are 16 (4 bits at most)."""
+MIN_HEX = 32
+"""Hexadecimal digits of a key of 128 bits; shorter ones are tokens of assemblies, revisions, colours."""
 _MAX_BLOCK = 20_000
 """Characters of the longest private key that is looked for (RSA of 16,384 bits: 12,700)."""
 
@@ -308,7 +310,7 @@ def _is_random(value: str) -> bool:
     if len(value) < 16 or not any(c.isdigit() for c in value) or _runs(value):
         return False
     if _HEX.fullmatch(value):
-        return entropy(value) >= MIN_ENTROPY_HEX
+        return len(value) >= MIN_HEX and entropy(value) >= MIN_ENTROPY_HEX
     return entropy(value) >= MIN_ENTROPY_KEY and _kinds(value) >= 2
 
 

@@ -26,6 +26,7 @@ M = TypeVar("M", bound=Manifest)
 Location = tuple[str | int, ...]
 
 KINDS = {
+    "classifier": ("corpus.classifiers.manifest", "ClassifierManifest"),
     "corpus": ("corpus.manifest", "CorpusManifest"),
     "mixture": ("mixtures.manifest", "MixtureManifest"),
     "run": ("trainer.manifest", "RunManifest"),

@@ -12,7 +12,7 @@ class Model(BaseModel):
 
 
 class Manifest(Model):
-    """What all four kinds of manifest share.
+    """What all kinds of manifest share.
 
     Each package defines its own kind in its module `manifest` and narrows `kind` to a literal. Relative paths
     in a manifest are relative to the folder in which the command runs.

@@ -165,6 +165,6 @@ def test_the_schemas_in_the_docs_are_those_of_the_code() -> None:
     import json
 
     folder = Path(__file__).parents[2] / "docs" / "schemas"
-    for kind in ("corpus", "mixture", "run"):
+    for kind in ("classifier", "corpus", "mixture", "run"):
         written = json.loads((folder / f"{kind}.json").read_text())
         assert written == manifests.schema(kind), "run `make schemas`"

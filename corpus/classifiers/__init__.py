@@ -1,0 +1,1 @@
+"""Training quality classifiers from labelled stores and files."""

@@ -304,12 +304,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if method == "HEAD":
             return
-        if fault in ("reset", "truncated", "changed", "no_length"):
-            body = body[: len(body) * 2 // 3]
-        if fault == "hollow":
-            body = b""
-        if fault == "short_length":
-            body = body[:length]
+        cut = dict.fromkeys(("reset", "truncated", "changed", "no_length"), len(body) * 2 // 3)
+        body = body[: {**cut, "hollow": 0, "short_length": length}.get(fault or "", len(body))]
         self.wfile.write(body)
         self.server.sent += len(body)
         if fault == "reset":

@@ -217,8 +217,9 @@ def test_stretches() -> None:
     assert [s.stop - s.start for s in stretches(huge, 1 << 40)] == [2 * MOST_BYTES, 10]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    ("way", "seed"), [(way, seed) for way in WAYS for seed in range(8 if way == "warc" else 3)]
+)
 def test_faults_leave_no_trace(
     tmp_path: Path, crawl: Path, stores: dict[str, Path], way: str, seed: int
 ) -> None:

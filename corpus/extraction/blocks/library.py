@@ -182,6 +182,13 @@ class Page:
             raise MemoryError("no memory for this page")
         return ctypes.string_at(data, size.value).decode("utf-8", "replace")
 
+    def cut(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
+        """The blocks to keep, n of them: the cut by probability with the best expected F1 (cut.py)."""
+        keep = np.zeros(len(self), np.uint8)
+        given = _floats(probabilities, len(self))
+        self._done(self._library.gm_cut(self.handle, given.ctypes.data, keep.ctypes.data))
+        return keep.astype(bool)
+
     def class_statistics(self, kept: Floats) -> tuple[npt.NDArray[np.uint16], Floats, Floats]:
         """What a class table is made from: slots of this page, words in elements of that class, kept words.
 
@@ -341,6 +348,11 @@ def _declare(library: ctypes.CDLL) -> None:
         "gm_second_features": (ctypes.c_int32, [pointer, pointer, pointer, size]),
         "gm_assemble": (pointer, [pointer, pointer, ctypes.c_int32, sized]),
         "gm_class_statistics": (ctypes.c_int32, [pointer] * 5),
+        "gm_model_read": (pointer, [text, size, ctypes.POINTER(text)]),
+        "gm_model_free": (None, [pointer]),
+        "gm_probabilities": (ctypes.c_int32, [pointer] * 4),
+        "gm_cut": (ctypes.c_int32, [pointer] * 3),
+        "gm_extract": (pointer, [pointer, pointer, ctypes.c_int32, sized]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)

@@ -3,7 +3,7 @@
 #include <new>
 
 #include "assemble.hpp"
-#include "features.hpp"
+#include "model.hpp"
 
 #ifndef GRISTMILL_SOURCE_DIGEST
 #define GRISTMILL_SOURCE_DIGEST ""
@@ -14,6 +14,10 @@ using namespace gristmill;
 struct gm_page {
   Page page;
   std::string assembled;
+};
+
+struct gm_model {
+  Model model;
 };
 
 namespace {
@@ -94,7 +98,7 @@ int32_t gm_truncated(const gm_page* page) { return page->page.truncated; }
 
 int32_t gm_block_features(const gm_page* page, const float* class_table, float* out, size_t stride) {
   try {
-    block_features(page->page, class_table, out, stride);
+    block_features(page->page, class_table, out, {stride, 1});
     return 0;
   } catch (const std::bad_alloc&) {
     return -1;
@@ -103,7 +107,7 @@ int32_t gm_block_features(const gm_page* page, const float* class_table, float* 
 
 int32_t gm_second_features(const gm_page* page, const float* probabilities, float* out, size_t stride) {
   try {
-    second_features(page->page, probabilities, out, stride);
+    second_features(page->page, probabilities, out, {stride, 1});
     return 0;
   } catch (const std::bad_alloc&) {
     return -1;
@@ -146,6 +150,51 @@ int32_t gm_class_statistics(const gm_page* page, const float* kept, uint16_t* sl
     return count;
   } catch (const std::bad_alloc&) {
     return -1;
+  }
+}
+
+gm_model* gm_model_read(const uint8_t* file, size_t size, const char** wrong) {
+  gm_model* model = nullptr;
+  try {
+    model = new gm_model;
+    *wrong = model->model.read({file, size});
+    if (!*wrong) return model;
+  } catch (const std::bad_alloc&) {
+    *wrong = "there is no memory for it";
+  }
+  delete model;
+  return nullptr;
+}
+
+void gm_model_free(gm_model* model) { delete model; }
+
+int32_t gm_probabilities(const gm_model* model, const gm_page* page, float* first, float* second) {
+  try {
+    model->model.probabilities(page->page, first, second);
+    return 0;
+  } catch (const std::bad_alloc&) {
+    return -1;
+  }
+}
+
+int32_t gm_cut(const gm_page* page, const float* probabilities, uint8_t* keep) {
+  try {
+    cut(page->page, probabilities, keep);
+    return 0;
+  } catch (const std::bad_alloc&) {
+    return -1;
+  }
+}
+
+const char* gm_extract(const gm_model* model, gm_page* page, int32_t format, size_t* size) {
+  try {
+    std::vector<float> first(page->page.blocks.size()), second(first.size());
+    std::vector<u8> keep(first.size());
+    model->model.probabilities(page->page, first.data(), second.data());
+    cut(page->page, second.data(), keep.data());
+    return gm_assemble(page, keep.data(), format, size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
   }
 }
 

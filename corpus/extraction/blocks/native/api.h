@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 typedef struct gm_page gm_page;
+typedef struct gm_model gm_model;
 
 /* A block as callers see it; `begin` and `end` are bytes of the page's text. */
 typedef struct {
@@ -58,6 +59,16 @@ GRISTMILL_API const char* gm_assemble(gm_page* page, const uint8_t* keep, int32_
    slots; the arrays hold 65,536. */
 GRISTMILL_API int32_t gm_class_statistics(const gm_page* page, const float* kept, uint16_t* slots, float* words,
                                           float* kept_words);
+
+/* A model file (model.hpp). NULL, and in `wrong` why, where it cannot be used. */
+GRISTMILL_API gm_model* gm_model_read(const uint8_t* file, size_t size, const char** wrong);
+GRISTMILL_API void gm_model_free(gm_model* model);
+/* Both stages' probabilities that blocks are main text, one a block. 0, or -1 without memory. */
+GRISTMILL_API int32_t gm_probabilities(const gm_model* model, const gm_page* page, float* first, float* second);
+/* Which blocks to keep, one byte a block: the cut by probability with the best expected word F1. */
+GRISTMILL_API int32_t gm_cut(const gm_page* page, const float* probabilities, uint8_t* keep);
+/* All of it: the page's main text, as gm_assemble has it. */
+GRISTMILL_API const char* gm_extract(const gm_model* model, gm_page* page, int32_t format, size_t* size);
 
 #ifdef __cplusplus
 }

@@ -139,8 +139,8 @@ class Assembler {
     }
     return line;
   }
-  void trim(std::string& line) const {
-    while (!line.empty() && line.back() == ' ') line.pop_back();
+  static std::size_t trailing_spaces(const std::string& line) {
+    return line.size() - (line.find_last_not_of(' ') + 1);
   }
 
   // Starts a block inside of `node`: writes what is between it and the one before, and its first line's prefix.
@@ -167,7 +167,7 @@ class Assembler {
       out_ += '\n';
       if (!tight) {
         std::string blank = markdown_ ? prefix(last_path_, common) : "";
-        trim(blank);
+        blank.resize(blank.size() - trailing_spaces(blank));
         out_ += blank;
         out_ += '\n';
       }
@@ -190,14 +190,15 @@ class Assembler {
       const std::size_t stop = content.find('\n', start);
       out_ += content.substr(start, stop == std::string_view::npos ? stop : stop - start);
       if (stop == std::string_view::npos) return;
-      new_line();
       start = stop + 1;
+      new_line(start == content.size() || content[start] == '\n');
     }
   }
-  void new_line() {
-    trim(out_);
+  void new_line(bool empty = false) {
     out_ += '\n';
-    if (markdown_) out_ += rest_;
+    if (!markdown_) return;
+    out_ += rest_;
+    if (empty) out_.resize(out_.size() - trailing_spaces(rest_));
   }
   // On one line.
   void flat(std::string_view content, std::string& out) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "columns.hpp"
 #include "text.hpp"
 
 namespace gristmill {
@@ -16,21 +17,6 @@ constexpr float DECAY = 0.7f;         // of running text before and after a bloc
 constexpr float ABSENT = -1.0f;       // no such neighbour, no such container
 
 inline float share(float part, float whole) { return whole > 0 ? part / whole : 0.0f; }
-
-// The columns are named and filled by the same code: `Names` collects names, `Values` writes numbers.
-struct Names {
-  std::vector<std::string> names;
-  std::string prefix;
-  void operator()(const char* name, float) { names.push_back(prefix + name); }
-  void under(const char* group, int number) { prefix = group + std::to_string(number) + "."; }
-  void under(const char* group) { prefix = *group ? std::string(group) + "." : ""; }
-};
-struct Values {
-  float* out;
-  void operator()(const char*, float value) { *out++ = value; }
-  void under(const char*, int) {}
-  void under(const char*) {}
-};
 
 // What class names say of an element, by the model's table.
 struct ClassScore {
@@ -375,8 +361,9 @@ class Rows {
   int last_heading_ = -1;
 };
 
-// A page of one block, to ask the code for its column names.
-const Page& sample() {
+}  // namespace
+
+const Page& sample_page() {
   static const Page page = [] {
     Page one;
     static const char html[] = "<p>word</p>";
@@ -386,21 +373,19 @@ const Page& sample() {
   return page;
 }
 
-}  // namespace
-
 const std::vector<std::string>& block_feature_names() {
   static const std::vector<std::string> names = [] {
-    Names sink;
-    Rows(sample(), nullptr).write(0, sink);
+    ColumnNames sink;
+    Rows(sample_page(), nullptr).write(0, sink);
     return sink.names;
   }();
   return names;
 }
 
-void block_features(const Page& page, const float* class_table, float* out, std::size_t stride) {
+void block_features(const Page& page, const float* class_table, float* out, Layout layout) {
   Rows rows(page, class_table);
   for (std::size_t i = 0; i < page.blocks.size(); i++) {
-    Values sink{out + i * stride};
+    ColumnValues sink{out + i * layout.row, layout.column};
     rows.write(static_cast<int>(i), sink);
   }
 }

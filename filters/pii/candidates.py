@@ -6,6 +6,7 @@ them yields nothing, and costs about a nanosecond a character.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy.typing as npt
 from filters.jit import kernel
 
 AT, CHAIN, COLONS, MIXED = range(4)
-"""What a candidate is: an @; digits with separators between them; hexadecimal digits with colons; a word
-of letters and digits."""
+"""What a candidate is: an @ inside a word; digits with separators between them; hexadecimal digits with
+colons; a word of letters and digits."""
 
 MIN_CHAIN_DIGITS = 6
 """The least digits of anything looked for (the British national insurance number) but an IP address."""
@@ -28,6 +29,8 @@ its end."""
 CodePoints = npt.NDArray[np.uint32]
 Table = npt.NDArray[np.int64]
 
+_CHUNK = 1 << 14
+
 _DIGIT, _LETTER, _HEX, _GAP = 1, 2, 4, 8
 
 
@@ -39,9 +42,15 @@ class Candidate(NamedTuple):
     end: int
 
 
-def candidates(code_points: CodePoints) -> list[Candidate]:
-    """All candidates, in order of their starts within each kind."""
-    return [Candidate(*row) for row in _scan(code_points, _CLASSES).tolist()]
+def candidates(code_points: CodePoints) -> Iterator[Candidate]:
+    """All candidates by their starts, longer ones first."""
+    found = _scan(code_points, _CLASSES)
+    if len(found) > 1:
+        found = found[np.lexsort((-found[:, 2], found[:, 1]))]
+    # Millions of candidates must not become millions of objects at once.
+    for first in range(0, len(found), _CHUNK):
+        for row in found[first : first + _CHUNK].tolist():
+            yield Candidate(*row)
 
 
 def _classes() -> npt.NDArray[np.uint8]:
@@ -97,7 +106,7 @@ def _scan(code_points: CodePoints, table: npt.NDArray[np.uint8]) -> Table:
             continue
         kind, start, end = -1, at, at + 1
         if code_point == 0x40:
-            kind = AT
+            kind = AT if _joins(code_points, at, table) else -1
         elif code_point == 0x3A:
             if at >= colons_end:
                 start, colons_end, number = _colons(code_points, at, table)
@@ -147,6 +156,18 @@ def _run(code_points: CodePoints, at: int, floor: int, table: npt.NDArray[np.uin
     if digits >= 2 and at == start + 2 and _class(code_points[at + 1], table) & _DIGIT:
         return MIXED, start, end  # the head of an IBAN
     return -1, start, end
+
+
+@kernel
+def _joins(code_points: CodePoints, at: int, table: npt.NDArray[np.uint8]) -> bool:
+    """Whether an @ has something on both sides that an address can have there."""
+    if at == 0 or at + 1 == len(code_points):
+        return False
+    before, after = code_points[at - 1], code_points[at + 1]
+    name = before >= 128 or (_class(before, table) & (_DIGIT | _LETTER)) != 0
+    # Marks of the local part: % & ' + - _
+    name = name or before == 0x5F or before == 0x2D or 0x25 <= before <= 0x27 or before == 0x2B  # noqa: PLR1714
+    return bool(name and (after >= 128 or _class(after, table) & (_DIGIT | _LETTER)))
 
 
 @kernel

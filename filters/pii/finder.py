@@ -55,7 +55,7 @@ def _look(view: TextView, regions: Sequence[str]) -> list[Finding]:
     found: list[Finding] = []
     text = view.text
     reached = 0
-    for candidate in sorted(candidates(view.code_points), key=lambda c: (c.start, -c.end)):
+    for candidate in candidates(view.code_points):
         if candidate.kind != AT and candidate.start < reached:
             continue
         here = list(_judge(text, candidate, regions))

@@ -125,8 +125,8 @@ def test_the_measures_of_real_texts_are_the_twins(testdata: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nemotron-cc-english", "nemotron-cc-non-english"])
 def test_the_rules_decide_as_the_filters_in_a_row(testdata: Path, name: str) -> None:
-    """Curator's chain, written as such: a text is dropped by the first filter that does not want it. The rule set
-    for other languages says where it departs from Curator."""
+    """Curator's chain, written as such: a text is dropped by the first filter that does not want it. The
+    rule set for other languages says where it departs from Curator."""
     texts = [text for text in real_texts(testdata) if measured(text)["spaced"]]
     (table,) = annotate_texts([ANNOTATOR], texts).values()
     table = table.append_column("id", pa.array([str(number) for number in range(len(texts))]))

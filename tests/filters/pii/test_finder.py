@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -246,3 +247,30 @@ def test_real_texts_masked_hold_none(testdata: Path) -> None:
         if spans:
             assert find(TextView(Masking().mask(text, spans)[0])) == []
     assert total > 100
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1",
+        "1 ",
+        "1.",
+        "12-",
+        "@",
+        "a@b.",
+        "1:",
+        "::",
+        "(+1",
+        "4111 ",
+        "tel 555-01",
+        "GB29 ",
+        "<EMAIL>1",
+        "a1b2c3d4 ",
+    ],
+)
+def test_hostile_texts_take_no_longer(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    began = time.process_time()
+    find(TextView(text), ("US",))
+    # Not a measure of speed: it would be hours if anything were quadratic.
+    assert time.process_time() - began < 120

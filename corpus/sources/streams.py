@@ -7,10 +7,11 @@ half an archive for a whole one.
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastwarc.stream_io import Lz4Reader, ZstdReader
 
@@ -18,12 +19,25 @@ from corpus.transfer import CONNECTION_LOST, reason_of
 from gristmill.base.errors import describe
 
 CHUNK = 1 << 20
+GZIP_CHUNK = 1 << 17
+"""What lies behind the end of a member is copied, so the less is read at once, the better."""
 SMALL_CHUNK = 4096
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
 """The skippable frame in which a .warc.zst file carries its dictionary (IIPC's draft of WARC-Zstandard)."""
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
+
+
+def _fastest() -> Any:
+    try:
+        return importlib.import_module("isal.isal_zlib")
+    except ImportError:
+        return zlib
+
+
+INFLATE = _fastest()
+"""`zlib`, or the same by ISA-L (package `isal`, where it is installed), which takes 0.4 of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +178,7 @@ def _gzip(data: bytes, raw: Tally) -> Iterator[Piece]:
             data = _next_member(data, raw)
             continue
         yield Member(offset)
-        inflater = zlib.decompressobj(wbits=31)
+        inflater = INFLATE.decompressobj(wbits=31)
         kept = data
         try:
             while True:
@@ -176,13 +190,13 @@ def _gzip(data: bytes, raw: Tally) -> Iterator[Piece]:
                     break
                 data = inflater.unconsumed_tail
                 if not data and not out:
-                    data = kept = raw.read(CHUNK)
+                    data = kept = raw.read(GZIP_CHUNK)
                     if not data:
                         if raw.error is None:
                             yield Lost("truncated", "the last member is cut off", raw.count)
                         return
-        except zlib.error as error:
-            yield Lost("corrupt", str(error).removeprefix("Error ")[:80], offset, damages=True)
+        except INFLATE.error:
+            yield Lost("corrupt", "the member is damaged", offset, damages=True)
             # The next member begins behind this one's own magic bytes.
             behind = max(offset + 1, raw.count - len(kept))
             data = _next_member(kept[behind - (raw.count - len(kept)) :], raw)

@@ -46,6 +46,7 @@ KEPT_HEADERS = (
 )
 """HTTP headers that later decisions may want (opt-outs, licences, dates), kept in `metadata.http`."""
 _HEADER_CHARACTERS = 4000
+_ENCODINGS = ("Content-Encoding", "Transfer-Encoding")
 _ENDINGS = tuple(
     f".{kind}{packing}" for kind in ("warc", "wet", "arc") for packing in ("", ".gz", ".zst", ".lz4")
 )
@@ -269,6 +270,11 @@ def payload(record: WarcRecord, data: bytes, limit: int) -> tuple[bytes, WarcRec
     for mode in ("all", "transfer", "none"):
         try:
             record.parse_http(auto_decode=mode, strict_mode=False)
+            headers = record.http_headers
+            if headers is not None and not any(headers.get(name) for name in _ENCODINGS):
+                # The body is the record's end; the reader would copy it three times.
+                begin = len(data) - record.content_length
+                return data[begin : begin + limit + 1], record, trouble
             body = record.reader.read(limit + 1)
             if body or mode == "none":
                 return body, record, trouble

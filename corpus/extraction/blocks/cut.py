@@ -2,8 +2,8 @@
 
 Word F1 of a page is 2h / (s + g): h words of the kept ones are gold, s are kept, g are gold. With
 probabilities for facts, h and g are expectations, and the best set of blocks is a prefix of them in the order
-of falling probability. So no page needs a threshold of its kind: it follows from all probabilities of the page
-(it is half of the F1 that is reached). The native library has the same cut (model.cpp).
+of falling probability. So no page needs a threshold of its kind: it follows from all probabilities of the
+page (it is half of the F1 that is reached). The native library has the same cut (model.cpp).
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class GoldPage:
 def read_gold(folder: Path, name: str) -> list[GoldPage]:
     """The pages of a set, in the order of the archive.
 
-    Raises OSError where the files are not there, ValueError where a page has no gold. Records whose address is
-    not in the gold take, in order, the lines whose address is not in the archive: one page of the set
+    Raises OSError where the files are not there, ValueError where a page has no gold. Records whose address
+    is not in the gold take, in order, the lines whose address is not in the archive: one page of the set
     `wcxb_dev` has the address of another upstream.
     """
     from fastwarc.warc import ArchiveIterator, WarcRecordType

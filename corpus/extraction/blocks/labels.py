@@ -1,9 +1,9 @@
 """How much of each block belongs to a page's gold text: what the model learns from.
 
 Gold is plain text without marks of where it came from, and pages repeat themselves: a title stands in the
-breadcrumb, the heading and the share buttons. So blocks are aligned with the gold in order first (the heaviest
-chain of blocks whose words follow each other in the gold), and only what the chain leaves of the gold's word
-bag is given to other blocks, long ones before short ones.
+breadcrumb, the heading and the share buttons. So blocks are aligned with the gold in order first (the
+heaviest chain of blocks whose words follow each other in the gold), and only what the chain leaves of the
+gold's word bag is given to other blocks, long ones before short ones.
 """
 
 from __future__ import annotations

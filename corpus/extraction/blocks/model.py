@@ -78,8 +78,7 @@ class Model:
         data = self._library.gm_extract(self._handle, page.handle, code, ctypes.byref(size))
         if not data:
             raise MemoryError("no memory for this page")
-        text: bytes = ctypes.string_at(data, size.value)
-        return text.decode("utf-8", "replace")
+        return str(ctypes.string_at(data, size.value), "utf-8", "replace")
 
 
 @functools.cache
@@ -94,7 +93,7 @@ def shipped() -> Model:
 @functools.cache
 def version() -> str:
     """Changes whenever the shipped model does."""
-    return HEADER.unpack_from(MODEL.read_bytes())[3].to_bytes(8, "big").hex()
+    return f"{HEADER.unpack_from(MODEL.read_bytes())[3]:016x}"
 
 
 def pack(class_table: Floats, first: Sequence[Tree], second: Sequence[Tree]) -> bytes:

@@ -136,7 +136,7 @@ class Trainer:
         self._class_sums = _class_sums(self.samples, settings.folds)
 
     def class_table(self, left_out: frozenset[int]) -> Floats:
-        """Scores of class names: log odds of main text inside, by domains of these folds, less the prior's."""
+        """Scores of class names: log odds of main text inside, by domains of these folds, less the prior."""
         if left_out not in self._tables:
             self._tables[left_out] = self._class_table(left_out)
         return self._tables[left_out]
@@ -165,7 +165,7 @@ class Trainer:
         return self._first[left_out]
 
     def second(self, left_out: frozenset[int]) -> Forest:
-        """The second stage, trained without these folds, on what first stages say that leave out the page's."""
+        """The second stage, trained without these folds, on what first stages say that leave out the page."""
         rows = []
         for sample in self._without(left_out):
             features = self.features(sample, left_out)
@@ -255,8 +255,8 @@ def cross_validate(
 ) -> list[Judgement]:
     """What models say of pages whose registrable domains they have not seen, in any part; one a page.
 
-    For each fold both stages are trained on the others, the second on probabilities of first stages that leave
-    out the page's own fold too.
+    For each fold both stages are trained on the others, the second on probabilities of first stages that
+    leave out the page's own fold too.
     """
     settings = settings or Settings()
     samples = samples_of(pages, settings.folds)

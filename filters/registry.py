@@ -15,6 +15,7 @@ from filters.annotators.fineweb import FineWeb
 from filters.annotators.gopher import Gopher
 from filters.annotators.gopher_repetition import GopherRepetition
 from filters.annotators.language import Language
+from filters.annotators.license import License
 from filters.annotators.markup import Markup
 from filters.annotators.nemotron_cc import NemotronCC
 from filters.annotators.opt_out import OptOut
@@ -38,6 +39,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "gopher": Gopher,
     "gopher_repetition": GopherRepetition,
     "language": Language,
+    "license": License,
     "markup": Markup,
     "nemotron_cc": NemotronCC,
     "perplexity": Perplexity,

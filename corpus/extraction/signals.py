@@ -22,6 +22,8 @@ MAX_TAGS = 2000
 """Of each kind; the most `<meta` and `<link` of 1,497 real pages are 1,250 together."""
 MAX_VALUE = 1000
 """Characters kept of a value."""
+SENTENCE_CHARACTERS = 800
+"""How much mark-up around "licensed under" is looked at, on each side."""
 MAX_LICENSES = 20
 """Licence statements kept of a page; catalogues state one for every picture."""
 MAX_JSON = 1 << 20
@@ -40,6 +42,10 @@ _OPENER = re.compile(
 )
 _CLOSER = {name: re.compile(rf"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea")}
 _COMMENT_END = re.compile("--!?>")
+_BLOCK = re.compile(
+    r"</?(?:p|div|li|ul|td|tr|h[1-6]|section|footer|article|br|script|style)\b[^>]*>", re.IGNORECASE
+)
+_TAG_OR_REST = re.compile(r"<[^>]*>?")
 _NAME = re.compile(r"[A-Za-z][^\s/>]*")
 # Every step consumes something and nothing is tried twice, so that no mark-up makes it slow.
 _ATTRIBUTE = re.compile(
@@ -102,8 +108,9 @@ def page_signals(html: str) -> dict[str, Any]:
     `robots`: contents of robots meta elements by lower-case name (`robots`, `googlebot`, `gptbot`, ...),
     several of one name joined by ", ". `tdm`: `reservation` and `policy` (TDM Reservation Protocol,
     w3.org/2022/tdmrep). `license`: statements of licence or rights in the order of the page: `from` (`rel`,
-    `meta`, `itemprop`, `json-ld`), `value` (an address or words, as written) and, of JSON-LD, `of`, the type
-    of what is licensed."""
+    `meta`, `itemprop`, `json-ld`; `text` for a sentence around "licensed under", `link` for a deed of
+    Creative Commons that is merely linked), `value` (an address or words, as written) and, of JSON-LD, `of`,
+    the type of what is licensed."""
     page = _Page(html)
     page.tags()
     page.mentions()
@@ -174,10 +181,13 @@ class _Page:
                 position = region[1]
                 continue
             start = html.rfind("<", max(0, position - TAG_CHARACTERS), position)
+            end = html.find(">", start, start + TAG_CHARACTERS) if start >= 0 else -1
+            if end < position:
+                position = self._sentence(position)
+                continue
+            name = _NAME.match(html, start + 1)
             position += len("license")
-            name = _NAME.match(html, start + 1) if start >= 0 else None
-            end = html.find(">", start, start + TAG_CHARACTERS) if name else -1
-            if name is None or end < position or name[0].lower() in ("meta", "link"):
+            if name is None or name[0].lower() in ("meta", "link"):
                 continue
             found = _attributes(html, name.end())
             value = _value(found.get("href") or found.get("resource") or "")
@@ -186,7 +196,26 @@ class _Page:
                 self._license(start, "rel", value)
             elif value and found.get("itemprop", "").strip().lower() == "license":
                 self._license(start, "itemprop", value)
+            elif "creativecommons.org/licenses/" in value:
+                self._license(start, "link", value)
             position = end
+
+    def _sentence(self, position: int) -> int:
+        """Keep what a page says around "licensed under"; returns where to go on."""
+        end = position + len("license")
+        if not self.html.startswith(("d under", "d for use under"), end):
+            return end
+        begin = max(0, position - SENTENCE_CHARACTERS)
+        stop = end + SENTENCE_CHARACTERS
+        around = self.html[begin:stop]
+        # Cut where a block begins or ends: what is said before is about something else.
+        cuts = [match.end() for match in _BLOCK.finditer(around, 0, position - begin)]
+        after = _BLOCK.search(around, end - begin)
+        around = around[cuts[-1] if cuts else around.find(">", 0, 100) + 1 : after.start() if after else None]
+        text = _TAG_OR_REST.sub(" ", around)
+        if value := _value(text):
+            self._license(position, "text", value)
+        return stop
 
     def _opaque(self, at: int) -> tuple[int, int] | None:
         """Start and end of the comment, script, style sheet or text area around a place. Reads no further."""

@@ -90,13 +90,13 @@ def after(text: str, end: int) -> str:
 def words(listed: str) -> re.Pattern[str]:
     """A pattern for whole words or phrases, listed with commas between them.
 
-    A Latin, Greek or Cyrillic letter beside them makes another word of them; those of scripts without spaces
-    are found anywhere.
+    A Latin, Greek or Cyrillic letter or an underscore beside them makes another word of them; those of
+    scripts without spaces are found anywhere.
     """
     alternatives = [word.strip() for word in listed.split(",")]
     spaced = "|".join(re.escape(word) for word in alternatives if ord(word[0]) < 0x0E00)
     unspaced = "|".join(re.escape(word) for word in alternatives if ord(word[0]) >= 0x0E00)
-    pattern = rf"(?<![^\W\d_])(?:{spaced})(?![^\W\d_])" if spaced else ""
+    pattern = rf"(?<![^\W\d])(?:{spaced})(?![^\W\d])" if spaced else ""
     return re.compile("|".join(filter(None, (pattern, unspaced))))
 
 

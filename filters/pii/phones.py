@@ -42,6 +42,8 @@ _GAPS = frozenset(
 _INTERNATIONAL = re.compile(r"\(?\+|00[1-9]")
 _EXTENSION = re.compile(r"\s?(?:x|ext\.?|extension|#)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _DATE = re.compile(r"(\d{1,4})([./ -])(\d{1,2})\2(\d{1,4})(?:\D+\d{1,2})?", re.ASCII)
+_SPAN = re.compile(r"(1[0-9]{3}|20[0-9]{2})\s?[-\u2010-\u2013]\s?(1[0-9]{3}|20[0-9]{2})", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,4}\.\d{5,}")
 _THOUSANDS = re.compile(r"\d{1,3}(?:([. \u00a0\u2009\u202f])\d{3})(?:\1\d{3})*")
 
 
@@ -72,7 +74,7 @@ def is_phone(
     a word must name it, or its groups must be those in which that region prints it.
     """
     digits = sum(groups)
-    if not MIN_DIGITS <= digits <= MAX_DIGITS + 2 or _is_date(piece):
+    if not MIN_DIGITS <= digits <= MAX_DIGITS + 2 or _is_date(piece) or _is_span(piece):
         return False
     if _INTERNATIONAL.match(piece) and (piece[0] in "+(" or named or len(groups) > 1):
         number = "+" + piece[2:] if piece.startswith("00") else piece
@@ -84,7 +86,12 @@ def is_phone(
         return any(_is_valid(piece, region) for region in (*regions, *WIDE.split())) or (
             digits == 7 and len(groups) == 2 and any(_is_local(piece, region) for region in regions)
         )
-    if len(groups) < 2 or not _GAPS.issuperset(gaps) or _THOUSANDS.fullmatch(piece) or _is_span(piece):
+    if (
+        len(groups) < 2
+        or not _GAPS.issuperset(gaps)
+        or _DECIMAL.fullmatch(piece)
+        or _THOUSANDS.fullmatch(piece)
+    ):
         return False
     return any(_is_valid(piece, region) and _is_grouped(piece, region) for region in regions)
 
@@ -105,8 +112,8 @@ def _is_date(piece: str) -> bool:
 
 def _is_span(piece: str) -> bool:
     """Whether this is from one year to another."""
-    years = re.findall(r"\d+", piece)
-    return len(years) == 2 and all(len(year) == 4 and "1000" <= year <= "2100" for year in years)
+    match = _SPAN.fullmatch(piece)
+    return match is not None and match[1] < match[2]
 
 
 def extension(text: str, end: int) -> int:

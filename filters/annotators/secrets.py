@@ -61,7 +61,7 @@ TOKENS: dict[str, tuple[tuple[str, ...], str]] = {
     # docs.anthropic.com/en/api/admin-api (key prefixes)
     "anthropic_key": (("sk-ant-",), r"sk-ant-(?:api|admin|oat|sid)\d\d-[\w-]{40,120}"),
     # huggingface.co/docs/hub/security-tokens
-    "huggingface_token": (("hf_", "api_org_"), r"(?:hf_|api_org_)[A-Za-z]{34}"),
+    "huggingface_token": (("hf_", "api_org_"), r"(?:hf_|api_org_)[A-Za-z0-9]{34}"),
     # cloud.google.com/docs/authentication/api-keys; developers.google.com/identity/protocols/oauth2
     "google_key": (
         ("AIza", "ya29.", "GOCSPX-"),

@@ -174,6 +174,17 @@ class Annotator(Protocol):
         ...
 
 
+@runtime_checkable
+class OneByOne(Protocol):
+    """An annotator that takes one text after the other: `begin`, `add` for every text, `end`."""
+
+    def begin(self, count: int) -> Any: ...
+
+    def add(self, values: Any, index: int, view: TextView) -> None: ...
+
+    def end(self, values: Any) -> dict[str, pa.Array]: ...
+
+
 def annotate_texts(
     annotators: Sequence[Annotator],
     texts: Sequence[str],
@@ -181,14 +192,24 @@ def annotate_texts(
 ) -> dict[str, pa.Table]:
     """Run annotators over a batch; every text is segmented once for all of them.
 
+    A text goes through all annotators that take texts one by one before the next is looked at, while its
+    arrays are at hand in the processor's cache, and is forgotten. The others then get the batch.
+
     Returns a table per annotator, keyed `name@version`: its columns, as many rows as texts, in their order.
     """
-    views = [TextView(text) for text in texts]
+    each = [annotator for annotator in annotators if isinstance(annotator, OneByOne)]
+    values = [annotator.begin(len(texts)) for annotator in each]
+    for index, text in enumerate(texts):
+        view = TextView(text)
+        for one, found in zip(each, values, strict=True):
+            one.add(found, index, view)
+    done = {id(one): one.end(found) for one, found in zip(each, values, strict=True)}
+    views = [TextView(text) for text in texts] if len(each) < len(annotators) else []
     if documents is None:
-        documents = [{}] * len(views)
+        documents = [{}] * len(texts)
     tables = {}
     for annotator in annotators:
-        arrays = annotator.annotate(views, documents)
+        arrays = done[id(annotator)] if id(annotator) in done else annotator.annotate(views, documents)
         schema = pa.schema(list(annotator.columns.items()))
         tables[f"{annotator.name}@{annotator.version}"] = pa.table(
             [arrays[name].cast(kind) for name, kind in annotator.columns.items()], schema=schema

@@ -62,6 +62,9 @@ class C4(PerRow):
     c4.lorem_ipsum, c4.curly_bracket: whether a line that came as far says "lorem ipsum", or has a "{".
     c4.sentences: sentences of the kept lines, as spaCy's sentencizer counts them, which is simpler than
     `TextView.sentences`: the filter's threshold was set with it.
+
+    Args:
+        terminal_marks: whether a line must end with a terminal mark; FineWeb did without that.
     """
 
     name = "c4"
@@ -79,6 +82,9 @@ class C4(PerRow):
         "c4.sentences": pa.int64(),
     }
 
+    def __init__(self, terminal_marks: bool = True) -> None:
+        self.terminal_marks = terminal_marks
+
     def fill(self, view: TextView, row: npt.NDArray[np.float64]) -> None:
         lines = view.lines
         clean, moved = _without_citations(view, lines)
@@ -94,6 +100,7 @@ class C4(PerRow):
             words.starts,
             words.ends,
             _find(clean),
+            self.terminal_marks,
             row,
         )
 
@@ -110,6 +117,7 @@ def _measure(
     word_starts: Offsets,
     word_ends: Offsets,
     phrases: Offsets,
+    terminal_marks: bool,
     row: npt.NDArray[np.float64],
 ) -> None:
     """All columns in their order.
@@ -138,7 +146,7 @@ def _measure(
             phrase += 1
         if _has_long_word(classes, start, end):
             long_word += 1
-        elif not _is_punctuated(clean_points, first, last):
+        elif terminal_marks and not _is_punctuated(clean_points, first, last):
             unpunctuated += 1
         elif not _has_words(classes, start, end):
             few += 1

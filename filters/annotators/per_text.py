@@ -17,38 +17,61 @@ Positive = Annotated[int, Field(ge=1)]
 """An option that is a count of at least one."""
 
 
-class PerText(ABC):
-    """An annotator whose values for a text depend on that text alone."""
+class _OneByOne(ABC):
+    """An annotator whose values for a text depend on that text alone (`filters.base.OneByOne`)."""
 
     name: str
     version: str
     columns: Mapping[str, pa.DataType]
 
     @abstractmethod
-    def measure(self, view: TextView) -> Sequence[Any]:
-        """The text's values, in the order of `columns`; None where a value has no meaning (a ratio to
-        nothing)."""
+    def begin(self, count: int) -> Any:
+        """Room for the values of so many texts."""
+
+    @abstractmethod
+    def add(self, values: Any, index: int, view: TextView) -> None:
+        """Measure one text."""
+
+    @abstractmethod
+    def end(self, values: Any) -> dict[str, pa.Array]:
+        """One array a column."""
 
     def annotate(
         self, views: Sequence[TextView], documents: Sequence[Mapping[str, Any]]
     ) -> dict[str, pa.Array]:
         """One array a column, as long as the batch."""
-        rows = [self.measure(view) for view in views]
+        values = self.begin(len(views))
+        for index, view in enumerate(views):
+            self.add(values, index, view)
+        return self.end(values)
+
+
+class PerText(_OneByOne):
+    """An annotator that looks at one text at a time and returns its values."""
+
+    @abstractmethod
+    def measure(self, view: TextView) -> Sequence[Any]:
+        """The text's values, in the order of `columns`; None where a value has no meaning (a ratio to
+        nothing)."""
+
+    def begin(self, count: int) -> list[Sequence[Any]]:
+        return [()] * count
+
+    def add(self, values: list[Sequence[Any]], index: int, view: TextView) -> None:
+        values[index] = self.measure(view)
+
+    def end(self, values: list[Sequence[Any]]) -> dict[str, pa.Array]:
         return {
-            column: pa.array([row[index] for row in rows], kind)
+            column: pa.array([row[index] for row in values], kind)
             for index, (column, kind) in enumerate(self.columns.items())
         }
 
 
-class PerRow(ABC):
-    """An annotator whose values for a text depend on that text alone, and that fills in a row of numbers.
+class PerRow(_OneByOne):
+    """An annotator that looks at one text at a time and fills in a row of numbers.
 
     The way of kernels: nothing in between is a Python object.
     """
-
-    name: str
-    version: str
-    columns: Mapping[str, pa.DataType]
 
     @abstractmethod
     def fill(self, view: TextView, row: npt.NDArray[np.float64]) -> None:
@@ -57,18 +80,19 @@ class PerRow(ABC):
         Counts and truth values are numbers here too; they are exact up to 2^53.
         """
 
-    def annotate(
-        self, views: Sequence[TextView], documents: Sequence[Mapping[str, Any]]
-    ) -> dict[str, pa.Array]:
-        """One array a column, as long as the batch."""
-        rows = np.full((len(views), len(self.columns)), np.nan)
-        for view, row in zip(views, rows, strict=True):
-            self.fill(view, row)
-        missing = np.isnan(rows)
-        rows[missing] = 0
+    def begin(self, count: int) -> npt.NDArray[np.float64]:
+        return np.full((count, len(self.columns)), np.nan)
+
+    def add(self, values: npt.NDArray[np.float64], index: int, view: TextView) -> None:
+        self.fill(view, values[index])
+
+    def end(self, values: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
+        by_column = np.ascontiguousarray(values.T)
+        missing = np.isnan(by_column)
+        by_column[missing] = 0
         return {
-            column: pa.array(rows[:, index], mask=missing[:, index]).cast(kind)
-            for index, (column, kind) in enumerate(self.columns.items())
+            column: pa.array(numbers, mask=absent).cast(kind)
+            for (column, kind), numbers, absent in zip(self.columns.items(), by_column, missing, strict=True)
         }
 
 

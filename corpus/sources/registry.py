@@ -31,18 +31,20 @@ CRAWL = "crawl"
 def build_source(manifest: CorpusManifest) -> Source:
     """The manifest's source; its documents carry the manifest's name in the column `source`."""
     options, name = manifest.source, manifest.name
+    source: Source
     match options:
         case WarcSource():
-            return Warc(options, name)
+            source = Warc(options, name)
         case CommonCrawlSource():
-            return CommonCrawl(options, name, Path(manifest.output) / LOGS / CRAWL)
+            source = CommonCrawl(options, name, Path(manifest.output) / LOGS / CRAWL)
         case FilesSource():
-            return Files(options, name)
+            source = Files(options, name)
         case JsonlSource():
-            return Jsonl(options, name)
+            source = Jsonl(options, name)
         case ParquetSource():
-            return Parquet(options, name)
+            source = Parquet(options, name)
         case DatasetSource():
-            return Dataset(options, name)
+            source = Dataset(options, name)
         case StoreSource():
-            return Stored(options, name, manifest.output)
+            source = Stored(options, name, manifest.output)
+    return source

@@ -75,7 +75,7 @@ def collect(manifest: ClassifierManifest, progress: Progress | None = None) -> F
             if same in seen:
                 counts["repeated" if seen[same].label == label else "contradictory"] += 1
                 continue
-            seen[same] = Example(same, row.text, label, _group(row, same, manifest.held_out.by))
+            seen[same] = Example(same, row.text, label, _group(row, same, manifest.held_out.by), number)
         task.advance()
     task.close()
     examples = tuple(sorted(seen.values(), key=lambda example: example.id))

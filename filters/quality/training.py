@@ -34,6 +34,8 @@ class Example:
     label: str
     group: str
     """Examples of one group are never on both sides of a split."""
+    set: int = 0
+    """Which of the manifest's sets it comes from."""
 
 
 def held_out(examples: Sequence[Example], fraction: float, seed: int) -> np.ndarray:

@@ -49,7 +49,7 @@ def test_summary_and_store(tmp_path: Path, inputs: Path) -> None:
     assert (summary.parts, summary.exit_code, summary.reused) == (4, 0, False)
     store = Store.open(tmp_path / "s")
     assert store.digest == summary.digest
-    assert store.annotations == ["exact@1", "exact_hash@1", "gopher@1"]
+    assert store.annotations == ["exact@1", "exact_hash@1", "gopher@2"]
     assert [part.rows for part in store.parts] == [32] * 4
     assert store.verify() == []
     assert not (tmp_path / "s" / WORK).exists()
@@ -100,14 +100,15 @@ def test_touched_inputs_are_compared_by_their_bytes(tmp_path: Path) -> None:
 def test_a_changed_manifest_is_refused_and_named(tmp_path: Path, inputs: Path) -> None:
     build(manifest(tmp_path / "s", [inputs]))
     before = contents(tmp_path / "s")
-    source = {"type": "warc", "paths": [str(inputs)], "extract": {"engine": "resiliparse", "main_content": False}}
+    extract = {"engine": "resiliparse", "main_content": False}
+    source = {"type": "warc", "paths": [str(inputs)], "extract": extract}
     with pytest.raises(UserError, match=r"changed: source\)"):
         build(manifest(tmp_path / "s", [inputs], source=source))
     with pytest.raises(UserError, match=r"changed: early_drop\).*--rebuild"):
         build(manifest(tmp_path / "s", [inputs], early_drop=[{"drop": "url IS NULL", "reason": "no_url"}]))
     assert contents(tmp_path / "s") == before
     build(manifest(tmp_path / "s", [inputs], source=source, annotators=["stats"], policy=None), rebuild=True)
-    assert Store.open(tmp_path / "s").annotations == ["exact@1", "exact_hash@1", "stats@1"]
+    assert Store.open(tmp_path / "s").annotations == ["exact@1", "exact_hash@1", "stats@2"]
     assert not (tmp_path / "s" / "decisions" / "strict").exists()
 
 
@@ -262,7 +263,7 @@ def test_a_store_is_read_without_our_code(built: Path) -> None:
         duckdb.connect()
         .execute(
             f"""SELECT count(*) FROM '{built}/documents/*.parquet'
-            JOIN '{built}/annotations/gopher@1/*.parquet' USING (id)
+            JOIN '{built}/annotations/gopher@2/*.parquet' USING (id)
             JOIN '{built}/decisions/strict/*.parquet' USING (id) WHERE keep AND "gopher.words" > 100"""
         )
         .fetchall()
@@ -276,7 +277,7 @@ def test_a_store_is_read_without_our_code(built: Path) -> None:
     rows = datasets.load_dataset(
         "parquet", data_files=f"{built}/documents/*.parquet", split="train", streaming=True
     )
-    assert next(iter(rows))["text"].startswith("Page 0")
+    assert next(iter(rows))["text"].startswith("# Page 0")
 
 
 def test_nothing_in_a_store_tells_of_the_machine(built: Path, inputs: Path) -> None:
@@ -297,10 +298,10 @@ def test_digest_follows_the_contents(tmp_path: Path, inputs: Path, built: Path) 
     # A description is no content.
     same = build(manifest(tmp_path / "t", [inputs], description="Something else."))
     assert same.digest == store.digest
-    file = tmp_path / "t" / "annotations" / "gopher@1" / "part-00002.parquet"
+    file = tmp_path / "t" / "annotations" / "gopher@2" / "part-00002.parquet"
     file.write_bytes(file.read_bytes()[:-1] + b"X")
     (wrong,) = Store.open(tmp_path / "t").verify()
-    assert wrong.startswith("annotations/gopher@1/part-00002.parquet: expected")
+    assert wrong.startswith("annotations/gopher@2/part-00002.parquet: expected")
 
 
 def test_unfinished_and_foreign_folders_are_no_stores(tmp_path: Path, built: Path) -> None:

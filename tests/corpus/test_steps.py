@@ -66,7 +66,7 @@ def test_foreign_documents_into_our_store(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "documents" / "part-00000.parquet")
     assert table.column("text").to_pylist() == ["one two three four", "\ufffd is no character of any text"]
     assert table.column("metadata").to_pylist() == ['{"extra":{"b":null}}', "{}"]
-    measured = pq.read_table(tmp_path / "annotations" / "gopher@1" / "part-00000.parquet", partitioning=None)
+    measured = pq.read_table(tmp_path / "annotations" / "gopher@2" / "part-00000.parquet", partitioning=None)
     assert measured.column("gopher.words").to_pylist() == [4, 7]
     assert [(row[0], row[4]) for row in ledger.rows] == [("b", "short"), ("a", "duplicate_id")]
 

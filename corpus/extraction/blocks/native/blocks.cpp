@@ -103,7 +103,10 @@ class Builder {
 
   void apply(u8 effects, int change) {
     if (!effects) return;
-    if (effects & EFFECT_LINK) text_.links += change;
+    if (effects & EFFECT_LINK) {
+      text_.links += change;
+      if (change < 0) text_.end_link();
+    }
     if (effects & EFFECT_BOLD) text_.bold += change;
     if (effects & EFFECT_CODE) text_.code += change;
     if (effects & EFFECT_HIDDEN) text_.hidden += change;
@@ -279,7 +282,7 @@ void Builder::start_inline(const Token& token) {
       if (i && i == stack_.size() - 1) pop();
       else if (i) forget(i);
       open.effects = EFFECT_LINK;
-      text_.link();
+      text_.begin_link();
       break;
     }
     case TAG_B:
@@ -486,7 +489,7 @@ void Builder::foreign(const Token& opening) {
     return equals(name, "mi") || equals(name, "mo") || equals(name, "mn") || equals(name, "ms") ||
            equals(name, "mtext") || equals(name, "annotation-xml");
   };
-  if (opening.self_closing) return;
+  if (opening.self_closing) return text_.gap();
   tokenizer_.set_foreign(true);
   int depth = 1;
   int inside = 0;  // elements with HTML in them
@@ -516,7 +519,7 @@ void Builder::foreign(const Token& opening) {
   }
   tokenizer_.set_foreign(false);
   if (stop) tokenizer_.rewind(stop);
-  if (tag != TAG_MATH) return;
+  if (tag != TAG_MATH) return text_.gap();
   if (display) text_.line_break();
   text_.add_formula({source, static_cast<std::size_t>(tokenizer_.position() - source)}, current());
   if (display) text_.line_break();

@@ -24,15 +24,23 @@ class TextWriter {
   void line_break();
   // Whether the text ends with a formula.
   bool behind_formula() const { return open_ && formula_end_ == page_.text.size(); }
-  void link() {
+  // A link begins. Right behind another one it is a word of its own: style sheets part them.
+  void begin_link() {
     if (open_) block_.links++;
     else waiting_links_++;
+    if (link_end_ == page_.text.size()) gap();
   }
+  void end_link() { link_end_ = page_.text.size(); }
   // In `<pre>`: a block boundary is a new line.
   void new_line();
   void image() {
     if (open_) block_.images++;
     else waiting_images_++;
+    gap();
+  }
+  // A picture parts words, whatever its size.
+  void gap() {
+    if (open_ && !verbatim && !pending_) pending_ = 1;
   }
   // Ends the block. False where there is none or it has no words.
   bool close();
@@ -57,6 +65,7 @@ class TextWriter {
   int waiting_images_ = 0;
   int waiting_links_ = 0;
   std::size_t formula_end_ = 0;
+  std::size_t link_end_ = 0;
 };
 
 // Text of a title or an attribute: references resolved, white space collapsed; at most `limit` bytes.

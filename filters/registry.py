@@ -24,6 +24,7 @@ from filters.annotators.pii import Pii
 from filters.annotators.quality import Quality
 from filters.annotators.secrets import Secrets
 from filters.annotators.stats import Stats
+from filters.annotators.stop_words import StopWords
 from filters.annotators.url import UrlAnnotator
 from filters.base import Annotator
 from filters.dedup import exact
@@ -48,6 +49,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "secrets": Secrets,
     "opt_out": OptOut,
     "stats": Stats,
+    "stop_words": StopWords,
     "url": UrlAnnotator,
 }
 

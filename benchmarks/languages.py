@@ -125,15 +125,17 @@ def accuracies(quick: bool) -> dict[str, dict[str, float]]:
     return found
 
 
-def dropped(texts: list[tuple[str, str, str]]) -> dict[str, dict[str, tuple[float, str]]]:
-    """By rule set and language, the share of texts that it drops, and the commonest reason."""
+def annotated(texts: list[tuple[str, str, str]]) -> pa.Table:
+    """The columns that the rule sets ask for, a row a text."""
     annotators = [build_annotator(name) for name in ANNOTATORS]
-    columns: dict[str, pa.ChunkedArray] = {
-        "id": pa.chunked_array([pa.array([str(n) for n in range(len(texts))])])
-    }
+    columns: dict[str, Any] = {"id": pa.array([str(number) for number in range(len(texts))])}
     for table in annotate_texts(annotators, [text for _, _, text in texts]).values():
         columns |= dict(zip(table.column_names, table.columns, strict=True))
-    together = pa.table(columns)
+    return pa.table(columns)
+
+
+def dropped(texts: list[tuple[str, str, str]], together: pa.Table) -> dict[str, dict[str, tuple[float, str]]]:
+    """By rule set and language, the share of texts that it drops, and the commonest reason."""
     found: dict[str, dict[str, tuple[float, str]]] = {}
     for name, languages in RULE_SETS.items():
         decisions = bind(load_ruleset(name), known_columns()).decide(together).to_pylist()
@@ -162,7 +164,8 @@ def main() -> None:
     options = parser.parse_args()
     right = accuracies(options.quick)
     texts = references(options.quick)
-    drops = dropped(texts)
+    together = annotated(texts)
+    drops = dropped(texts, together)
     counts = Counter(language for language, _, _ in texts)
     over = sorted(
         f"{name}:{language}"
@@ -193,7 +196,7 @@ def main() -> None:
             print(f"en only: {name:26}{100 * share:5.1f} {reason}")
     print("over the limit: " + (", ".join(over) or "none"))
     if options.examples:
-        show(texts, options.examples)
+        show(texts, together, options.examples)
     if options.json:
         result: dict[str, Any] = {
             "accuracy_mean": round(sum(right["lid"].values()) / len(right["lid"]), 4),
@@ -210,15 +213,9 @@ def main() -> None:
         print(json.dumps(result))
 
 
-def show(texts: list[tuple[str, str, str]], name: str) -> None:
+def show(texts: list[tuple[str, str, str]], together: pa.Table, name: str) -> None:
     """Print the texts that a rule set drops in the languages it is meant for."""
-    columns = {}
-    for table in annotate_texts(
-        [build_annotator(a) for a in ANNOTATORS], [text for _, _, text in texts]
-    ).values():
-        columns |= dict(zip(table.column_names, table.columns, strict=True))
-    columns["id"] = pa.array([str(number) for number in range(len(texts))])
-    decisions = bind(load_ruleset(name), known_columns()).decide(pa.table(columns)).to_pylist()
+    decisions = bind(load_ruleset(name), known_columns()).decide(together).to_pylist()
     for (language, source, text), decision in zip(texts, decisions, strict=True):
         if language in RULE_SETS[name] and not decision["keep"]:
             print(f"{language} {source} {decision['reason']}: {text[:160]!r}")

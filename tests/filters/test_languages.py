@@ -26,7 +26,7 @@ def test_clean_text_passes_in_every_language(testdata: Path, monkeypatch: pytest
             met[language] += 1
             chosen.append((language, source, text))
     assert set(met) == set(languages.LANGUAGES)
-    dropped = languages.dropped(chosen)
+    dropped = languages.dropped(chosen, languages.annotated(chosen))
     over = {
         (name, language): (share, reason)
         for name, shares in dropped.items()

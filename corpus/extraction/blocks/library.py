@@ -348,6 +348,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "gm_second_features": (ctypes.c_int32, [pointer, pointer, pointer, size]),
         "gm_assemble": (pointer, [pointer, pointer, ctypes.c_int32, sized]),
         "gm_class_statistics": (ctypes.c_int32, [pointer] * 5),
+        "gm_use_instructions": (ctypes.c_int32, [ctypes.c_int32]),
         "gm_model_read": (pointer, [text, size, ctypes.POINTER(text)]),
         "gm_model_free": (None, [pointer]),
         "gm_probabilities": (ctypes.c_int32, [pointer] * 4),

@@ -142,9 +142,11 @@ class Trainer:
         return self._tables[left_out]
 
     def _class_table(self, left_out: frozenset[int]) -> Floats:
-        kept, domains = (
-            sum(part[i] for fold, part in self._class_sums.items() if fold not in left_out) for i in range(2)
-        )
+        kept, domains = np.zeros((2, CLASS_SLOTS))
+        for fold, (shares, counts) in self._class_sums.items():
+            if fold not in left_out:
+                kept += shares
+                domains += counts
         odds = (kept + _PRIOR_DOMAINS * _PRIOR) / (domains - kept + _PRIOR_DOMAINS * (1 - _PRIOR))
         scores = np.rint((np.log(odds) - np.log(_PRIOR / (1 - _PRIOR))) / CLASS_SCORE_UNIT)
         # A name that says nothing is still a known one; 0 is for unknown ones.

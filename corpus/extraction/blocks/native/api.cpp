@@ -153,6 +153,10 @@ int32_t gm_class_statistics(const gm_page* page, const float* kept, uint16_t* sl
   }
 }
 
+int32_t gm_use_instructions(int32_t most) {
+  return static_cast<int32_t>(use_instructions(static_cast<Instructions>(most)));
+}
+
 gm_model* gm_model_read(const uint8_t* file, size_t size, const char** wrong) {
   gm_model* model = nullptr;
   try {

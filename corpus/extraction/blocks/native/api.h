@@ -60,6 +60,9 @@ GRISTMILL_API const char* gm_assemble(gm_page* page, const uint8_t* keep, int32_
 GRISTMILL_API int32_t gm_class_statistics(const gm_page* page, const float* kept, uint16_t* slots, float* words,
                                           float* kept_words);
 
+/* Vector instructions for trees: 0 none, 1 AVX2, 2 AVX-512. Uses the best of the machine's that are not above `most`,
+   and returns which. For tests and measurements; results are the same with all. */
+GRISTMILL_API int32_t gm_use_instructions(int32_t most);
 /* A model file (model.hpp). NULL, and in `wrong` why, where it cannot be used. */
 GRISTMILL_API gm_model* gm_model_read(const uint8_t* file, size_t size, const char** wrong);
 GRISTMILL_API void gm_model_free(gm_model* model);

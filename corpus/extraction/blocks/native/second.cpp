@@ -40,7 +40,10 @@ class Context {
  public:
   Context(const Page& page, const float* p) : page_(page), p_(p), count_(static_cast<int>(page.blocks.size())) {
     before_.resize(count_ + 1);
-    for (int i = 0; i < count_; i++) before_[i + 1] = before_[i], before_[i + 1] += mass(i);
+    for (int i = 0; i < count_; i++) {
+      before_[i + 1] = before_[i];
+      before_[i + 1] += mass(i);
+    }
     all_ = before_[count_];
     add_boxes();
     add_sections();
@@ -95,8 +98,8 @@ class Context {
     put("words_after", kept_.back().words - kept_[i + 1].words);
     put("since", static_cast<float>(since_[i]));
     put("until", static_cast<float>(until_[i]));
-    put("run_words", keep_[i] ? runs_[run_[i]].words : -runs_[run_[i]].words);
-    put("runs", static_cast<float>(runs_.size()));
+    put("run_words", keep_[i] ? run_words_[run_[i]] : -run_words_[run_[i]]);
+    put("runs", static_cast<float>(run_words_.size()));
     put("from_longest", static_cast<float>(i < longest_begin_ ? i - longest_begin_ : std::max(i - longest_end_ + 1, 0)));
   }
 
@@ -107,9 +110,6 @@ class Context {
   struct Group {
     Mass mass;
     int count = 0;
-  };
-  struct Run {
-    float words = 0;
   };
 
   Mass mass(int i) const {
@@ -184,18 +184,18 @@ class Context {
     for (int i = 0, begin = 0; i < count_; i++) {
       keep_[i] = p_[i] >= cut_.best / 2;
       if (!i || keep_[i] != keep_[i - 1]) {
-        runs_.emplace_back();
+        run_words_.push_back(0);
         begin = i;
       }
-      run_[i] = static_cast<int>(runs_.size()) - 1;
-      runs_.back().words += mass(i).words;
+      run_[i] = static_cast<int>(run_words_.size()) - 1;
+      run_words_.back() += mass(i).words;
       kept_[i + 1] = kept_[i];
       since_[i] = std::min(i - last, FAR);
       if (!keep_[i]) continue;
       kept_[i + 1] += mass(i);
       last = i;
-      if (runs_.back().words > longest) {
-        longest = runs_.back().words;
+      if (run_words_.back() > longest) {
+        longest = run_words_.back();
         longest_begin_ = begin;
         longest_end_ = i + 1;
       }
@@ -246,7 +246,7 @@ class Context {
   std::vector<Mass> before_, sections_, kept_, smooth_;
   std::vector<float> inside_, most_before_, most_after_, last_heading_;
   std::vector<int> section_, since_, until_, run_;
-  std::vector<Run> runs_;
+  std::vector<float> run_words_;
   std::vector<u8> keep_;
   std::vector<Group> alike_, flagged_;
   Cut cut_;

@@ -78,21 +78,34 @@ __attribute__((target("avx512f"))) void add_avx512(const u64* masks, const int32
 struct Kernels {
   Compare compare = compare_plain;
   Add add = add_plain;
-  Kernels() {
+  Instructions instructions = Instructions::PLAIN;
+
+  explicit Kernels(Instructions most) {
 #ifdef GRISTMILL_X86
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2")) compare = compare_avx2;
-    if (__builtin_cpu_supports("avx512f")) {
+    if (most >= Instructions::AVX2 && __builtin_cpu_supports("avx2")) {
+      compare = compare_avx2;
+      instructions = Instructions::AVX2;
+    }
+    if (most >= Instructions::AVX512 && __builtin_cpu_supports("avx512f")) {
       compare = compare_avx512;
       add = add_avx512;
+      instructions = Instructions::AVX512;
     }
+#else
+    static_cast<void>(most);
 #endif
   }
 };
 
-const Kernels KERNELS;
+Kernels kernels(Instructions::AVX512);
 
 }  // namespace
+
+Instructions use_instructions(Instructions most) {
+  kernels = Kernels(most);
+  return kernels.instructions;
+}
 
 std::size_t Forest::read(Span bytes, std::size_t columns) {
   Reader in(bytes);
@@ -129,7 +142,7 @@ void Forest::predict(const float* features, std::size_t stride, std::size_t coun
   int32_t sums[GROUP];
   for (std::size_t start = 0; start < count; start += GROUP) {
     for (const Run& run : runs_)
-      KERNELS.compare(features + run.feature * stride + start, &thresholds_[run.begin], run.end - run.begin,
+      kernels.compare(features + run.feature * stride + start, &thresholds_[run.begin], run.end - run.begin,
                       &holds[run.begin]);
     for (int32_t& sum : sums) sum = 0;
     const Split* split = splits_.data();
@@ -142,7 +155,7 @@ void Forest::predict(const float* features, std::size_t stride, std::size_t coun
         in_leaf[split->leaf] = all & stay;
         in_leaf[newest] = all & ~stay;
       }
-      KERNELS.add(in_leaf, values, leaves, sums);
+      kernels.add(in_leaf, values, leaves, sums);
       values += leaves;
     }
     for (std::size_t i = start; i < count && i < start + GROUP; i++)

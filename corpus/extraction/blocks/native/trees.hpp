@@ -18,6 +18,12 @@ inline constexpr std::size_t GROUP = 64;          // blocks, bits of a word
 inline constexpr std::size_t MAX_LEAVES = 64;     // of a tree
 inline constexpr double LEAF_UNIT = 1.0 / (1 << 24);
 
+// Vector instructions for trees. Results are the same with all.
+enum class Instructions : int { PLAIN = 0, AVX2 = 1, AVX512 = 2 };
+// Uses the best of the machine's that are not above `most`, and says which; from the start the best there are. For
+// tests and measurements: no other thread may be predicting.
+Instructions use_instructions(Instructions most);
+
 class Forest {
  public:
   // Reads a forest over `columns` features from the start of `bytes`. Returns how many bytes it takes, 0 where they are

@@ -40,6 +40,8 @@ REQUIRED = {
 OPTIONAL = {
     "torch": ("torch", "train", "train and generate"),
     "datasets": ("datasets", "hub", "read Hub data sets"),
+    "trafilatura": ("trafilatura", "extractors", "the engine `trafilatura`"),
+    "justext": ("justext", "extractors", "the engine `justext`"),
     "mamba_ssm": ("mamba-ssm", "gpu", "the mamba_ssm backend"),
     "triton": ("triton", "gpu", "GPU kernels"),
     "ray": ("ray", "ray", "the Ray executor"),
@@ -60,7 +62,7 @@ def _installed(module: str) -> bool:
 
 def examine() -> list[Finding]:
     """Look at this installation and this machine."""
-    return [*_machine(), *_packages(), *_models(), *_torch()]
+    return [*_machine(), *_packages(), *_extraction(), *_models(), *_torch()]
 
 
 def _machine() -> Iterator[Finding]:
@@ -88,6 +90,24 @@ def _packages() -> Iterator[Finding]:
         yield Finding("slurm", "ok", "sbatch found")
     else:
         yield Finding("slurm", "optional", "no sbatch on PATH; for: the Slurm executor")
+
+
+def _extraction() -> Iterator[Finding]:
+    if not _installed("resiliparse"):
+        return
+    from corpus.extraction.blocks import library
+    from corpus.extraction.engines import native_missing
+
+    why = native_missing()
+    if why is None:
+        yield Finding("extraction", "ok", "the engine `gristmill` serves (`engine: auto`)")
+    else:
+        yield Finding(
+            "extraction",
+            "optional",
+            f"the engine `resiliparse` serves (`engine: auto`), since {why}",
+            "" if library.available() else "a C++ compiler (Debian: g++), then `gristmill doctor` again",
+        )
 
 
 def _models() -> Iterator[Finding]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from corpus.manifest import Extraction
 
 TARGETS = {
+    "gristmill": "corpus.extraction.blocks.engine:BlockEngine",
     "resiliparse": "corpus.extraction.resiliparse_engine:ResiliparseEngine",
     "trafilatura": "corpus.extraction.trafilatura_engine:TrafilaturaEngine",
     "justext": "corpus.extraction.justext_engine:JustextEngine",
@@ -37,8 +38,15 @@ class EngineSpec:
 
 
 def native_missing() -> str | None:
-    """Why our own engine cannot serve here, or None if it can."""
-    return "it is not part of this version"
+    """Why our own engine cannot serve here, or None if it can. Builds its library where that is missing."""
+    from corpus.extraction.blocks.library import LibraryError
+    from corpus.extraction.blocks.model import shipped
+
+    try:
+        shipped()
+    except LibraryError as error:
+        return str(error)
+    return None
 
 
 def resolve(extraction: Extraction) -> Extraction:

@@ -82,6 +82,7 @@ class JustextEngine:
             )
         self.version = f"1-{importlib.metadata.version('justext')}"
         self.style, self.language, self.core = style(format), language, core
+        self._no_element = core.lxml.etree.ParserError
         self.lengths = {
             "length_low": length_low,
             "length_high": length_high,
@@ -99,7 +100,11 @@ class JustextEngine:
     def extract(self, html: str, url: str | None = None) -> Extracted:
         """See `corpus.extraction.base.Engine`. Signal: `stop_words`, the language of the list in use."""
         core = self.core
-        paragraphs = core.ParagraphMaker.make_paragraphs(core.preprocessor(core.html_to_dom(html)))
+        try:
+            tree = core.html_to_dom(html)
+        except self._no_element:
+            return Extracted("")
+        paragraphs = core.ParagraphMaker.make_paragraphs(core.preprocessor(tree))
         language = self.language or self.find_language(html, [paragraph.text for paragraph in paragraphs])
         if language is None:
             shares = {"stopwords_low": 0.0, "stopwords_high": 0.0}

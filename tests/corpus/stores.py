@@ -38,7 +38,11 @@ def manifest(output: Path, paths: list[Path], **fields: Any) -> CorpusManifest:
             "kind": "corpus",
             "name": "test",
             "output": str(output),
-            "source": {"type": "warc", "paths": [str(path) for path in paths]},
+            "source": {
+                "type": "warc",
+                "paths": [str(path) for path in paths],
+                "extract": {"engine": "resiliparse"},
+            },
             "annotators": ["gopher"],
             "dedup": "exact",
             "policy": {"name": "strict", "rules": RULES},

@@ -20,7 +20,7 @@ class Hostile:
     name = "hostile"
     version = "1"
 
-    def __init__(self, *, log: str = "", hoard: int = 0) -> None:
+    def __init__(self, *, log: str = "", hoard: int = 0, **others: object) -> None:
         self.log, self.hoard = log, hoard
         self.held: list[bytearray] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from corpus.extraction.base import Extracted
 from corpus.extraction.resiliparse_engine import MAX_DEPTH, ResiliparseEngine
 
 
-def extract(html: str, **options: bool) -> Extracted:
+def extract(html: str, **options: Any) -> Extracted:
     return ResiliparseEngine(**options).extract(html)
 
 
@@ -62,7 +63,9 @@ def test_real_pages_keep_their_words(testdata: Path) -> None:
     from corpus.manifest import WarcSource
     from corpus.sources.warc import Warc
 
-    source = Warc(WarcSource(type="warc", paths=(str(testdata / "web" / "aeb.warc.gz"),)), "news")
+    paths = (str(testdata / "web" / "aeb.warc.gz"),)
+    fields = {"type": "warc", "paths": paths, "extract": {"engine": "resiliparse"}}
+    source = Warc(WarcSource.model_validate(fields), "news")
     (task,) = source.tasks()
     ledger = Ledger()
     documents = list(source.read(task, ledger, lambda done: None))

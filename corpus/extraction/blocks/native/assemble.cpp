@@ -350,6 +350,8 @@ class Assembler {
         for (std::ptrdiff_t k = 0; k < columns; k++) out_ += "---|";
         new_line();
       }
+      // The head has all columns, or it is no table; other rows end with their last text.
+      if (!r && markdown_) grid[r].resize(used.size(), &nothing);
       bool first = true;
       for (std::size_t k = 0; k < grid[r].size(); k++) {
         if (!used[k]) continue;

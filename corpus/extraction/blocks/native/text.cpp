@@ -83,7 +83,8 @@ void TextWriter::emit(u32 code_point, const u8* bytes, u32 length) {
     return;
   }
   if (kind == KIND_NOTHING) {
-    if (code_point == 0xFE0F || code_point == 0xFE0E) page_.text.append(reinterpret_cast<const char*>(bytes), length);
+    // Variation selectors belong to the sign before them.
+    if (code_point >= 0xFE00 && code_point <= 0xFE0F) page_.text.append(reinterpret_cast<const char*>(bytes), length);
     return;
   }
   space();

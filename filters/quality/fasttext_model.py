@@ -59,12 +59,13 @@ class FastTextScorer:
 
     def check(self) -> None:
         """Raises UserError unless model and settings fit; does not load the model."""
-        self._weights()
+        self._weights(fasttext_file.labels(self.path))
 
     def score(self, views: Sequence[TextView]) -> list[float | None]:
         """A score for each text; None for a text of which nothing is left."""
-        labels, weights = self._weights()
         model = fasttext_file.load(self.path)
+        labels = [name.removeprefix(PREFIX) for name in model.get_labels()]
+        weights = self._weights(labels)
         lines = [line(view.text[: self.max_characters], self.preparation) for view in views]
         found, chances = model.f.multilinePredict(lines, len(labels), 0.0, "replace")
         scores: list[float | None] = []
@@ -84,9 +85,8 @@ class FastTextScorer:
             scores.append(total)
         return scores
 
-    def _weights(self) -> tuple[list[str], dict[str, float]]:
-        labels = fasttext_file.labels(self.path)
+    def _weights(self, labels: Sequence[str]) -> dict[str, float]:
         weights = label_weights(labels, self.positive, self.values, str(self.path))
         if self.rule == "top" and (self.positive is None or len(labels) != 2):
             raise UserError("`rule: top` is for a model of two labels, with `label`", where=str(self.path))
-        return labels, dict(zip(labels, weights, strict=True))
+        return dict(zip(labels, weights, strict=True))

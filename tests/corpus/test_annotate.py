@@ -119,6 +119,7 @@ def test_kill_in_the_middle(tmp_path: Path, inputs: Path, scratch: dict[str, str
     documents, before = untouched(store), contents(store)
     wanted = manifest(store, [inputs], annotators=MORE, executor={"type": "local", "workers": workers})
     file.write_text(yaml.safe_dump(wanted.model_dump(mode="json", exclude_none=True)))
+    kills = 0
     for staged in (1, 3, 6):
         process = start(file)
         while process.poll() is None and len(list((store / STAGED).glob("*/*/part-*.parquet"))) < staged:
@@ -127,12 +128,14 @@ def test_kill_in_the_middle(tmp_path: Path, inputs: Path, scratch: dict[str, str
             break
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        kills += 1
         if (store / "store.json").exists():
             opened = Store.open(store)
             assert opened.verify() == []
             assert names(store) == ["exact", "exact_hash", "gopher"]
             unchanged = {name: digest for name, digest in contents(store).items() if name in before}
             assert unchanged == before
+    assert kills
     process = start(file)
     assert process.wait() == 0, file.with_suffix(".log").read_text()
     assert untouched(store) == documents

@@ -118,6 +118,24 @@ def test_slurm_builds_the_same_store(tmp_path: Path, cluster: Path, monkeypatch:
     assert "--dependency=afterok:101\n" in dependencies
 
 
+def test_slurm_annotates_stored_documents(
+    tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another annotator is one job array over the parts and the job that finishes; documents stay."""
+    monkeypatch.chdir(tmp_path)
+    crawl(tmp_path / "crawl", 2, 5)
+    build(manifest(Path("scratch"), [Path("crawl")], annotators=["gopher", "stats"]))
+    build(manifest(Path("s"), [Path("crawl")]))
+    documents = {path: path.stat().st_mtime_ns for path in Path("s/documents").iterdir()}
+    wanted = manifest(Path("s"), [Path("crawl")], annotators=["gopher", "stats"], executor=SLURM)
+    submitted = build(wanted).submitted
+    assert len(submitted) == 2
+    wait_for(cluster / f"done-{submitted[-1]}", cluster)
+    assert contents(tmp_path / "s") == contents(tmp_path / "scratch")
+    assert documents == {path: path.stat().st_mtime_ns for path in documents}
+    assert build(wanted).reused
+
+
 def test_slurm_jobs_are_not_submitted_twice(
     tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,8 @@ def datatrove(warc: Path, folder: Path) -> dict[str, Any]:
     )
     stats = json.loads(executor.run().to_json())
     seconds = {step["name"]: step["time_stats"].get("total", 0.0) for step in stats}
-    return {"kept": stats[-1]["stats"].get("total", {}).get("total", 0), "wall_by_step": seconds}
+    kept = stats[-1]["stats"].get("total", 0)
+    return {"kept": kept["total"] if isinstance(kept, dict) else kept, "wall_by_step": seconds}
 
 
 def floor(warc: Path, folder: Path) -> dict[str, Any]:

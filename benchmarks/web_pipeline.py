@@ -204,9 +204,9 @@ def real_texts(count: int) -> list[str]:
     """Documents and paragraphs: judged web texts, reviewed pages, articles, texts of fifteen languages."""
     groups: list[list[str]] = [
         list(_texts("quality/dclm_human_labels.jsonl.zst")),
-        list(_texts("web/wcxb_dev.gold.jsonl.zst")),
-        list(_texts("web/aeb.gold.jsonl.zst")),
-        list(_texts("web/multilingual.gold.jsonl.zst")),
+        list(_texts("web/wcxb_dev.gold.jsonl.zst", "main_content")),
+        list(_texts("web/aeb.gold.jsonl.zst", "main_content")),
+        list(_texts("web/multilingual.gold.jsonl.zst", "main_content")),
         [text[:20_000] for text in _texts("text/wiki_en_featured.jsonl.zst")][:300],
         [
             paragraph
@@ -306,9 +306,16 @@ def show(result: dict[str, Any], listed: list[dict[str, str]]) -> None:
             print(f"  {side:24}{result[f'ms_per_page{key}']:10.2f} ms a page")
         print(f"  ratio {result['ratio_end_to_end']}, {result['docs_per_core_second']} pages a core-second")
         print(f"  share of the floor {result['share_of_floor']}")
-        print(f"  memory {result['peak_memory_mb']} MB a worker, datatrove's {result['peak_memory_mb_datatrove']}")
-        print(f"  kept {result['kept']}, datatrove {result['kept_datatrove']} (other extraction, other texts)")
-        for title, prefix in (("ours, processor ms a page, each stage alone", "ms_"), ("datatrove, wall ms", "ms_datatrove_")):
+        print(
+            f"  memory {result['peak_memory_mb']} MB a worker, datatrove's {result['peak_memory_mb_datatrove']}"
+        )
+        print(
+            f"  kept {result['kept']}, datatrove {result['kept_datatrove']} (other extraction, other texts)"
+        )
+        for title, prefix in (
+            ("ours, processor ms a page, each stage alone", "ms_"),
+            ("datatrove, wall ms", "ms_datatrove_"),
+        ):
             print(f"  {title}")
             for name, value in result.items():
                 mine = name.startswith("ms_") and not name.startswith(("ms_per_page", "ms_datatrove_"))

@@ -105,7 +105,7 @@ def test_labels_and_scores_are_those_of_fasttext() -> None:
 def test_a_batch_says_what_its_texts_say_alone() -> None:
     texts = [*HOSTILE.values(), "Hello, world of mills.", "Bonjour le monde des moulins."]
     (together,) = annotate_texts([Language()], texts).values()
-    alone = [annotate_texts([Language()], [text])["language@2"].to_pylist()[0] for text in texts]
+    alone = [annotate_texts([Language()], [text])["language@3"].to_pylist()[0] for text in texts]
     assert together.to_pylist() == alone
 
 
@@ -130,10 +130,10 @@ def test_whole_labels_are_kept_and_another_model_is_another_version(tmp_path: Pa
     language = Language(model=tmp_path / "tiny.bin")
     assert top(["the mill", "le moulin"], language) == ["eng_Latn", "fra_Latn"]
     digest = hashlib.sha256((tmp_path / "tiny.bin").read_bytes()).hexdigest()
-    assert language.version == f"2-{digest[:8]}"
-    assert Language().version == "2"
+    assert language.version == f"3-{digest[:8]}"
+    assert Language().version == "3"
     shutil.copy(packaged_model(), tmp_path / "copy.ftz")
-    assert Language(model=tmp_path / "copy.ftz").version != "2"
+    assert Language(model=tmp_path / "copy.ftz").version != "3"
 
 
 def test_the_script_of_a_label_is_told_apart(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_model_comes_from_the_hub_once(tmp_path: Path, hub_server: HubServer) 
         assert done.returncode == 0, done.stderr
         hub_server.files.clear()
     digest = hashlib.sha256(packaged_model().read_bytes()).hexdigest()
-    assert told == [f"2-{digest[:8]} ['de']\n"] * 2
+    assert told == [f"3-{digest[:8]} ['de']\n"] * 2
     wrong = code.replace("lid.ftz", "other.ftz")
     done = subprocess.run(
         [sys.executable, "-c", wrong], env=environment, capture_output=True, text=True, check=False, cwd=ROOT

@@ -90,10 +90,12 @@ def their_reasons(oracle: Any, texts: Sequence[str]) -> list[str | None]:
     return reasons
 
 
-def our_reasons(ruleset: str, annotator: str, texts: Sequence[str]) -> list[str | None]:
+def our_reasons(
+    ruleset: str, annotator: str, texts: Sequence[str], options: dict[str, Any] | None = None
+) -> list[str | None]:
     rules = load_ruleset(ruleset)
     mine = tuple(rule for rule in rules.rules if rule.condition.startswith(f"{annotator}."))
-    measure = build_annotator(annotator)
+    measure = build_annotator(annotator, options)
     bound = bind(dataclasses.replace(rules, rules=mine), measure.columns)
     (table,) = annotate_texts([measure], texts).values()
     table = table.append_column("id", [[str(number) for number in range(len(texts))]])
@@ -123,6 +125,15 @@ def test_every_decision_on_real_texts(case: str, testdata: Path) -> None:
     reasons = compare(case, real_texts(testdata))
     assert len(set(reasons)) >= 3, "the texts do not exercise the filter"
     assert 0.02 < sum(reason is None for reason in reasons) / len(reasons) < 0.98
+
+
+def test_c4_without_terminal_marks(testdata: Path) -> None:
+    """As FineWeb's pipeline has it."""
+    texts = [*real_texts(testdata)[::3], *HOSTILE.values()]
+    theirs = their_reasons(C4QualityFilter(filter_no_terminal_punct=False), texts)
+    ours = our_reasons("c4", "c4", texts, {"terminal_marks": False})
+    assert [*map(blur, ours)] == [*map(blur, theirs)]
+    assert ours != our_reasons("c4", "c4", texts)
 
 
 @pytest.mark.parametrize("case", CASES)

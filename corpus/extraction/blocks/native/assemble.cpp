@@ -8,6 +8,8 @@ namespace {
 
 // A table with more words a cell than this, on average, lays out a page.
 constexpr int MAX_CELL_WORDS = 40;
+// Quotes and lists within each other that are shown; every line repeats their marks.
+constexpr std::size_t MAX_CONTAINERS = 8;
 
 // What assembling wants to know of tables; one pass over the elements.
 struct Tables {
@@ -124,6 +126,7 @@ class Assembler {
       }
     }
     std::reverse(path_.begin(), path_.end());
+    if (path_.size() > MAX_CONTAINERS) path_.resize(MAX_CONTAINERS);
   }
   std::string mark(int item) const {
     const Node& node = page_.nodes[item];
@@ -177,7 +180,7 @@ class Assembler {
   }
   // Whether the item that begins belongs to a list that the block before is in, or lies in one of its items.
   bool same_list() const {
-    const int item = path_.back();
+    const int item = path_.back();  // the one that is new
     return std::any_of(last_path_.begin(), last_path_.end(), [&](int before) {
       const bool is_item = page_.nodes[before].tag == TAG_LI;
       return is_item && (page_.nodes[before].parent == page_.nodes[item].parent ||

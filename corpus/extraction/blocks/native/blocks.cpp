@@ -78,13 +78,13 @@ class Builder {
     stack_.push_back({TAG_HTML, 0, true, false, 0});
     Token token;
     while (tokenizer_.next(token)) {
-      page_.work++;
       if (token.kind == Token::TEXT) text(token.text);
       else if (token.kind == Token::START) start(token);
       else end(token);
     }
     pop_to(1);
     flush();
+    page_.work += tokenizer_.work();
   }
 
  private:
@@ -496,7 +496,6 @@ void Builder::foreign(const Token& opening) {
   Token token;
   const u8* stop = nullptr;
   while (depth && tokenizer_.next(token)) {
-    page_.work++;
     if (token.kind == Token::TEXT) continue;
     if (token.kind == Token::START) {
       if (!inside && breaks_out(token.tag)) {

@@ -39,6 +39,7 @@ void Tokenizer::comment() {
   }
   const u8* start = p;
   for (; (p = search(p, end_, '>')) < end_; p++) {
+    work_++;
     const std::ptrdiff_t before = p - start;
     if ((before >= 2 && p[-1] == '-' && p[-2] == '-') ||
         (before >= 3 && p[-1] == '!' && p[-2] == '-' && p[-3] == '-')) {
@@ -51,6 +52,7 @@ void Tokenizer::comment() {
 
 bool Tokenizer::next(Token& token) {
   while (p_ < end_) {
+    work_++;
     token.source = p_;
     if (*p_ != '<') {
       const u8* start = p_;
@@ -141,6 +143,7 @@ bool Tokenizer::attributes(bool keep, bool& self_closing) {
       self_closing = p < end_ && *p == '>';
       continue;
     }
+    work_++;
     const u8* name = p++;  // a name may begin with "="
     while (p < end_ && !(STOPS[*p] & STOP_NAME)) p++;
     const Span name_span{name, static_cast<std::size_t>(p - name)};
@@ -176,6 +179,7 @@ const Attribute* Tokenizer::attribute(const char* name) const {
 Span Tokenizer::raw_text(Span name) {
   const u8* start = p_;
   for (const u8* p = p_; (p = search(p, end_, '<')) < end_; p++) {
+    work_++;
     if (static_cast<std::size_t>(end_ - p) < name.size + 3 || p[1] != '/') continue;
     std::size_t i = 0;
     while (i < name.size && lower(p[2 + i]) == lower(name.data[i])) i++;
@@ -196,6 +200,7 @@ Span Tokenizer::script() {
   bool escaped = false;
   bool twice = false;
   for (const u8* p = p_; p < end_; p++) {
+    work_++;
     if (!escaped) {
       p = search(p, end_, '<');
       if (p == end_) break;

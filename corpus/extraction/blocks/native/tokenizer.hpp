@@ -46,6 +46,8 @@ class Tokenizer {
   // In SVG and MathML `<![CDATA[` starts text; in HTML it is a broken comment.
   void set_foreign(bool foreign) { foreign_ = foreign; }
   const u8* position() const { return p_; }
+  // Steps taken: tokens, attributes, and places where a search stopped and went on.
+  u64 work() const { return work_; }
   // Goes back to a token's source, to read it again as something else.
   void rewind(const u8* source) { p_ = source; }
 
@@ -61,6 +63,7 @@ class Tokenizer {
   bool foreign_ = false;
   Attribute attributes_[MAX_ATTRIBUTES];
   int count_ = 0;
+  u64 work_ = 0;
 };
 
 }  // namespace gristmill

@@ -41,7 +41,7 @@ bench: $(VENV)/.test
 
 schemas: $(VENV)/.test
 	mkdir -p docs/schemas
-	for kind in corpus mixture run; do $(BIN)/gristmill schema $$kind > docs/schemas/$$kind.json || exit 1; done
+	for kind in classifier corpus mixture run; do $(BIN)/gristmill schema $$kind > docs/schemas/$$kind.json || exit 1; done
 
 constraints: $(VENV)/.test
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v ' @ ' > constraints.txt

@@ -38,12 +38,15 @@ def page(
         against: another policy to compare with.
         samples: documents shown of each kind for each rule.
 
-    Raises UserError for an unknown policy, and where the policy has decided by other rules than these.
+    Where the policy has decided by other rules than these, its counts are shown and the rules are not. Raises
+    UserError for an unknown policy.
     """
     counts = report(store, policy)
     parts: list[tuple[str, Markup]] = [("Funnel", funnel(counts))]
     read: dict[str, list[str]] = {}
-    if policy is not None and rules is not None and store.rows:
+    if policy is not None and rules is not None and store.decisions(policy)["rules"] != rules.digest:
+        parts.append(("Rules", _other_rules()))
+    elif policy is not None and rules is not None and store.rows:
         facts = measure.gather(store, policy, rules)
         found = measure.effects(facts)
         for rule, condition in zip(rules.rules, facts.bound.conditions, strict=True):
@@ -70,6 +73,15 @@ def page(
     for (name, content), anchor in zip(parts, anchors, strict=True):
         body += [tag("h2", name, id=anchor), content]
     return document(title, body)
+
+
+def _other_rules() -> Markup:
+    return tag(
+        "p",
+        "The decisions in the store were made by other rules than the manifest's. ",
+        tag("code", "gristmill corpus decide"),
+        " applies these; then their effects are shown here.",
+    )
 
 
 def _facts(counts: Mapping[str, Any]) -> Markup:

@@ -73,7 +73,7 @@ def engine() -> Any:
 def datatrove(warc: Path, folder: Path) -> dict[str, Any]:
     """The pipeline that made FineWeb, deduplication aside."""
     import datatrove.pipeline.base as steps
-    import datatrove.utils.lid as lid
+    from datatrove.utils import lid
     from fasttext.FastText import _FastText
     from tldextract import TLDExtract
 

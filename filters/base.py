@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters import characters, hashing, kernels, segmentation, unspaced, words
+from filters import characters, hashing, segmentation, unspaced, words
 from filters.spans import Offsets, Spans
 
 Hashes = npt.NDArray[np.uint64]
@@ -70,11 +70,6 @@ class TextView:
         return np.flatnonzero(self.code_points == 10)
 
     @cached_property
-    def visible(self) -> Offsets:
-        """Where the characters are that are no white space."""
-        return np.flatnonzero((self.classes & characters.SPACE) == 0)
-
-    @cached_property
     def lines(self) -> Spans:
         """The pieces of `str.splitlines`: without their line ends, empty ones included."""
         return Spans(*segmentation.lines(self.code_points, self.classes))
@@ -95,9 +90,7 @@ class TextView:
     @cached_property
     def tokens(self) -> Spans:
         """The pieces of `str.split`: what white space separates."""
-        from filters.kernels import pieces_between
-
-        return Spans(*pieces_between(self.classes, characters.SPACE))
+        return Spans(*segmentation.pieces_between(self.classes, characters.SPACE))
 
     @cached_property
     def lowered(self) -> str:
@@ -128,23 +121,6 @@ class TextView:
     def word_hashes(self) -> Hashes:
         """Hash of every word: uint64[words]."""
         return self.hashes(self.words)
-
-    @cached_property
-    def line_hashes(self) -> Hashes:
-        """Hash of every line: uint64[lines]."""
-        return self.hashes(self.lines)
-
-    def trimmed(self, spans: Spans) -> Spans:
-        """The pieces without white space at their ends (`str.strip`); a blank piece becomes empty."""
-        return Spans(*segmentation.trim(self.classes, spans.starts, spans.ends))
-
-    def flagged(self, spans: Spans, flags: int) -> npt.NDArray[np.bool_]:
-        """Which pieces have at least one character with one of the flags: bool[len(spans)]."""
-        return self.counted(spans, flags) > 0
-
-    def counted(self, spans: Spans, flags: int) -> Offsets:
-        """How many characters with one of the flags each piece has: int64[len(spans)]."""
-        return kernels.counted(self.classes, spans.starts, spans.ends, flags)
 
 
 @runtime_checkable

@@ -161,16 +161,3 @@ def class_table() -> npt.NDArray[np.uint32]:
         block[block & LETTER > 0] |= UNSPACED
     table.flags.writeable = False
     return table
-
-
-def ascii_marks(marks: str) -> npt.NDArray[np.bool_]:
-    """A look-up table for a few ASCII characters: bool[128], for `among`."""
-    table = np.zeros(128, np.bool_)
-    table[[ord(mark) for mark in marks]] = True
-    return table
-
-
-def among(code_points: npt.NDArray[np.uint32], marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Which code points are among the marks of an `ascii_marks` table (which must not hold U+007F)."""
-    found: npt.NDArray[np.bool_] = marks[np.minimum(code_points, 127)]
-    return found

@@ -25,15 +25,11 @@ from filters.characters import (
 )
 from filters.hashing import find, piece, word_table
 from filters.jit import kernel, loop
-from filters.spans import Spans
 
 Offsets = npt.NDArray[np.int64]
-Bits = npt.NDArray[np.bool_]
 CodePoints = npt.NDArray[np.uint32]
 Classes = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
-
-__all__ = ["Spans", "abbreviation_table", "cut", "lines", "paragraphs", "runs", "sentences", "trim"]
 
 _LINE_FEED, _RETURN, _SPACE, _STOP, _HYPHEN, _ELLIPSIS = 0x0A, 0x0D, 0x20, 0x2E, 0x2D, 0x2026
 _CAPITAL_C, _SMALL_A, _SMALL_D = 0x43, 0x61, 0x64
@@ -47,33 +43,26 @@ _LONGEST = 16
 """Characters of the longest abbreviation that is looked up."""
 
 
-def cut(length: int, at: Offsets, widths: Offsets | int = 1) -> Spans:
-    """The pieces between separators at `at` of the given widths: one more than there are separators."""
-    starts = np.concatenate(([0], at + widths)).astype(np.int64)
-    ends = np.concatenate((at, [length])).astype(np.int64)
-    return Spans(starts, ends)
-
-
-def runs(flags: Bits) -> Spans:
-    """Maximal runs of true values."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
-    return Spans(edges[0::2], edges[1::2])
-
-
 @kernel
-def trim(classes: Classes, starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
-    """The pieces without white space at their ends (`str.strip`); a blank one is empty, at its start."""
-    firsts, lasts = starts.copy(), ends.copy()
-    for index in range(len(starts)):
-        first, last = starts[index], ends[index]
-        while first < last and classes[last - 1] & SPACE:
-            last -= 1
-        while first < last and classes[first] & SPACE:
-            first += 1
-        if first == last:
-            first = last = starts[index]
-        firsts[index], lasts[index] = first, last
-    return firsts, lasts
+def pieces_between(classes: Classes, flags: int) -> tuple[Offsets, Offsets]:
+    """Starts and ends of the longest runs of characters that have none of the flags: int64[pieces] each."""
+    wanted = np.uint32(flags)
+    count = 0
+    inside = False
+    for flag in classes:
+        count += inside == ((flag & wanted) != 0)
+        inside = (flag & wanted) == 0
+    edges = np.empty(count + inside, np.int64)
+    count = 0
+    inside = False
+    for at in range(len(classes)):
+        if inside == ((classes[at] & wanted) != 0):
+            edges[count] = at
+            count += 1
+            inside = not inside
+    if inside:
+        edges[count] = len(classes)
+    return edges[0::2].copy(), edges[1::2].copy()
 
 
 @kernel

@@ -6,13 +6,16 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText, ratio
-from filters.base import Spans, TextView
-from filters.characters import among, ascii_marks
+from filters.base import Offsets, TextView
+from filters.characters import SPACE
+from filters.jit import loop
 
-_CODE_ENDS = ascii_marks("{};")
+_CODE_ENDS = (ord("{"), ord("}"), ord(";"))
+_COLON, _PARENTHESIS, _GREATER = ord(":"), ord(")"), ord(">")
 _LATEX_OPENERS = ("\\(", "\\[", "\\begin{")
 # A dollar that opens: not after a word (US$5), then something with a sign of mathematics, on the same line.
 _INLINE = re.compile(r"(?<![\w\\$])\$(?=[^$\n]{0,200}[\\^_=])[^$\s][^$\n]{0,400}\$(?![\w$])")
@@ -40,10 +43,9 @@ class Markup(PerText):
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
         text = view.text
-        lines = view.trimmed(view.lines)
-        lines = lines[lines.lengths > 0]
+        code, lines = _count_lines(view.code_points, view.classes, view.lines.starts, view.lines.ends)
         return (
-            ratio(_code_lines(view, lines), len(lines)),
+            ratio(code, lines),
             text.count("</") + text.count("/>"),
             text.count("://"),
             _formulas(text),
@@ -51,16 +53,27 @@ class Markup(PerText):
         )
 
 
-def _code_lines(view: TextView, lines: Spans) -> int:
-    code_points = view.code_points
-    code = among(code_points[lines.ends - 1], _CODE_ENDS) if len(lines) else np.zeros(0, np.bool_)
-    long = np.flatnonzero(lines.lengths >= 3)
-    starts, ends = lines.starts[long], lines.ends[long]
-    block = (code_points[ends - 1] == ord(":")) & (code_points[ends - 2] == ord(")"))
-    prompt = code_points[starts] == ord(">")
-    prompt &= (code_points[starts + 1] == ord(">")) & (code_points[starts + 2] == ord(">"))
-    code[long[block | prompt]] = True
-    return int(np.count_nonzero(code))
+@loop
+def _count_lines(
+    code_points: npt.NDArray[np.uint32], classes: npt.NDArray[np.uint32], starts: Offsets, ends: Offsets
+) -> tuple[int, int]:
+    """Lines of code, and lines that are not blank; white space at their ends aside."""
+    code = lines = 0
+    for index in range(len(starts)):
+        first, last = starts[index], ends[index] - 1
+        while first <= last and classes[last] & SPACE:
+            last -= 1
+        while first <= last and classes[first] & SPACE:
+            first += 1
+        if first > last:
+            continue
+        lines += 1
+        end = code_points[last]
+        block = last - first >= 2 and end == _COLON and code_points[last - 1] == _PARENTHESIS
+        prompt = last - first >= 2 and code_points[first] == _GREATER
+        prompt = prompt and code_points[first + 1] == _GREATER and code_points[first + 2] == _GREATER
+        code += end in _CODE_ENDS or block or prompt
+    return code, lines
 
 
 def _formulas(text: str) -> int:

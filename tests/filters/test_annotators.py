@@ -85,7 +85,6 @@ def test_views_are_shared_and_cached() -> None:
         "words",
         "sentences",
         "word_hashes",
-        "line_hashes",
     ):
         assert getattr(view, name) is getattr(view, name)
 

@@ -104,13 +104,6 @@ def test_sentences_cover_all_that_is_visible_and_stay_within_lines(text: str) ->
 
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
-def test_trimmed_is_strip(text: str) -> None:
-    view = TextView(text)
-    assert list(view.trimmed(view.lines).of(text)) == [line.strip() for line in text.splitlines()]
-
-
-@given(TEXTS)
-@settings(max_examples=200, deadline=None)
 def test_pieces_have_equal_hashes_just_when_they_are_equal(text: str) -> None:
     view = TextView(text)
     for spans in (view.lines, view.words):

@@ -69,9 +69,8 @@ def build() -> Path:
         done = subprocess.run(command(target), capture_output=True, text=True, check=False)
         if done.returncode:
             words = (done.stderr or done.stdout).strip().splitlines()
-            raise BuildError(
-                "the C++ compiler failed: " + next((w for w in words if "error" in w), words[-1:][0])
-            )
+            said = next((line for line in words if "error" in line), *words[-1:] or ["it says nothing"])
+            raise BuildError(f"the C++ compiler failed: {said}")
         target.chmod(0o755)
         target.replace(LIBRARY)
     except OSError as error:

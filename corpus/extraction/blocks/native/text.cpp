@@ -36,12 +36,19 @@ inline void TextWriter::end_word() {
   in_word_ = false;
   units_ = 0;
   block_.words++;
-  block_.link_words += links > 0;
-  block_.bold_words += bold > 0;
-  block_.code_words += code > 0;
-  block_.hidden_words += hidden > 0;
+  block_.link_words += word_in_.link;
+  block_.bold_words += word_in_.bold;
+  block_.code_words += word_in_.code;
+  block_.hidden_words += word_in_.hidden;
   block_.hash = block_.hash * 31 + word_hash_;
   page_.words.push_back(word_hash_);
+}
+
+// A word counts for the elements in which it begins: its end is seen only behind their end tags.
+inline void TextWriter::start_word() {
+  in_word_ = true;
+  word_hash_ = HASH_START;
+  word_in_ = {links > 0, bold > 0, code > 0, hidden > 0};
 }
 
 inline void TextWriter::word_byte(u8 c) { word_hash_ = hash_byte(word_hash_, c); }
@@ -95,8 +102,7 @@ void TextWriter::emit(u32 code_point, const u8* bytes, u32 length) {
     case KIND_LETTER: {
       if (units_) end_word();
       if (!in_word_) {
-        in_word_ = true;
-        word_hash_ = HASH_START;
+        start_word();
         block_.capital_words += kind == KIND_UPPER;
       }
       block_.upper += kind == KIND_UPPER;
@@ -116,10 +122,7 @@ void TextWriter::emit(u32 code_point, const u8* bytes, u32 length) {
     case KIND_IDEOGRAPH:
     case KIND_SYLLABLE: {
       if (in_word_ && !units_) end_word();
-      if (!in_word_) {
-        in_word_ = true;
-        word_hash_ = HASH_START;
-      }
+      if (!in_word_) start_word();
       for (u32 i = 0; i < length; i++) word_byte(bytes[i]);
       if (++units_ >= (kind == KIND_IDEOGRAPH ? IDEOGRAPHS_A_WORD : SYLLABLES_A_WORD)) end_word();
       last_ = OTHER;
@@ -170,8 +173,7 @@ void TextWriter::append(Span source, int node, bool references) {
       space();
       if (units_) end_word();
       if (!in_word_) {
-        in_word_ = true;
-        word_hash_ = HASH_START;
+        start_word();
         block_.capital_words += (k & BYTE_UPPER) != 0;
       }
       const u8* const begin = p;
@@ -234,7 +236,7 @@ void TextWriter::add_formula(Span source, int node, const char* before, const ch
   page_.text += after;
   block_.characters += 8;  // a short formula's width: mark-up says nothing of it
   block_.flags |= FLAG_MATH;
-  in_word_ = true;
+  start_word();
   word_hash_ = hash_bytes(HASH_START, source);
   end_word();
   last_ = OTHER;

@@ -50,6 +50,7 @@ class TextWriter {
   void append(Span source, int node, bool references);
   void space();
   void emit(u32 code_point, const u8* bytes, u32 length);
+  void start_word();
   void end_word();
   void word_byte(u8 c);
 
@@ -57,11 +58,13 @@ class TextWriter {
   Block block_;
   bool open_ = false;
   bool in_word_ = false;
-  bool counting_ = true;
   u8 pending_ = 0;        // white space to come: 1 a space, 2 a line break, 3 an empty line
   u8 last_ = 0;           // what the text ends with: '.', ':', ',' or another
   u8 units_ = 0;          // characters of the current word of a script without spaces
   u32 word_hash_ = 0;
+  struct {
+    bool link, bold, code, hidden;
+  } word_in_ = {};
   int waiting_images_ = 0;
   int waiting_links_ = 0;
   std::size_t formula_end_ = 0;

@@ -7,10 +7,10 @@ Three sets of pages whose main text people have marked (`web/` of the test data)
 - `aeb`: news; `multilingual`: fifteen languages. Nobody here learned from them: the shipped model.
 
 Word F1, precision and recall are means over pages of agreement as bags of words (lower case). `with` is the
-share of the snippets that must be there that are, `without` the share of those that must not be there that are
-not, by words. Times are CPU milliseconds a page on one core, with the shipped model: all engines read a page in
-turn, medians over the rounds; decoding is not counted. Peers are measured through their own interfaces with
-their defaults; jusText gets the stop words of the page's language.
+share of the snippets that must be there that are, `without` the share of those that must not be there that
+are not, by words. Times are CPU milliseconds a page on one core, with the shipped model: all engines read a
+page in turn, medians over the rounds; decoding is not counted. Peers are measured through their own interface
+with their defaults; jusText gets the stop words of the page's language.
 
     python benchmarks/extraction.py [--quick] [--json] [--data DIR]
 """

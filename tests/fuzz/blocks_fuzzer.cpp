@@ -2,6 +2,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "api.h"
@@ -21,6 +24,21 @@ std::size_t lines(const char* names) {
   std::size_t count = 0;
   for (; *names; names++) count += *names == '\n';
   return count;
+}
+
+// The model in the file that $GRISTMILL_BLOCKS_MODEL names, if any.
+gm_model* model() {
+  static gm_model* const read = []() -> gm_model* {
+    const char* name = std::getenv("GRISTMILL_BLOCKS_MODEL");
+    if (!name) return nullptr;
+    std::ifstream file(name, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const char* wrong = "";
+    gm_model* one = gm_model_read(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), &wrong);
+    require(one, wrong);
+    return one;
+  }();
+  return read;
 }
 
 }  // namespace
@@ -71,6 +89,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require(gm_assemble(page, keep.data(), format, &out) != nullptr, "assembled");
       require(pattern || out >= block_text, "kept text is written");
     }
+  }
+  if (model()) {
+    std::vector<float> one(n + 1), two(n + 1);
+    require(gm_probabilities(model(), page, one.data(), two.data()) == 0, "probabilities");
+    for (std::size_t i = 0; i < n; i++) {
+      require(one[i] >= 0 && one[i] <= 1 && two[i] >= 0 && two[i] <= 1, "probabilities from 0 to 1");
+    }
+    std::size_t out = 0;
+    require(gm_extract(model(), page, 0, &out) != nullptr, "extracted");
   }
   std::size_t title = 0, linked = 0;
   gm_title(page, &title);

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "corpus" / "extraction" / "blocks" / "native"
 FLAGS = ("-g", "-O1", "-std=c++17", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
 COMPILERS = ("clang++", "clang++-19", "clang++-16", "clang++-14")
-SEED_BYTES = 20_000
+SEED_BYTES = 4_000
 SEEDS = (
     "<p>a<b>b<p>c</b>d<ul><li>e<li>f</ul><table><tr><td colspan=3 rowspan=2>g<th>h</table>",
     "<pre class=lang-c>\ni</pre><script><!--<script></script>--></script><textarea>",
@@ -131,7 +131,8 @@ def main() -> int:
             "-rss_limit_mb=3000",
         )
         command = [str(fuzzer), str(corpus), *options, f"-max_len={SEED_BYTES}", "-print_final_stats=1"]
-        return subprocess.run(command, check=False).returncode
+        environment = {**os.environ, "GRISTMILL_BLOCKS_MODEL": str(SOURCES.with_name("model.bin"))}
+        return subprocess.run(command, env=environment, check=False).returncode
 
 
 def write_seeds(corpus: Path) -> None:

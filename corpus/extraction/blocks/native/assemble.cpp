@@ -17,7 +17,7 @@ struct Tables {
     int rows = 0, widest = 0, cells = 0;
     bool layout = false;  // has tables, code or headings in it
   };
-  std::vector<int> table, row, cell;  // of each element the innermost one it is in, or -1
+  std::vector<int> table, row;  // of each element the innermost one it is in, or -1
   std::vector<int> facts_of;
   std::vector<Facts> facts;
 
@@ -25,7 +25,6 @@ struct Tables {
     const auto& nodes = page.nodes;
     table.assign(nodes.size(), -1);
     row.assign(nodes.size(), -1);
-    cell.assign(nodes.size(), -1);
     facts_of.assign(nodes.size(), -1);
     std::vector<int> cells_of(nodes.size(), 0);
     for (std::size_t i = 1; i < nodes.size(); i++) {
@@ -33,25 +32,22 @@ struct Tables {
       const auto self = static_cast<int>(i);
       table[i] = table[parent];
       row[i] = row[parent];
-      cell[i] = cell[parent];
       switch (nodes[i].tag) {
         case TAG_TABLE:
           if (table[i] >= 0) of(table[i]).layout = true;
           facts_of[i] = static_cast<int>(facts.size());
           facts.emplace_back();
           table[i] = self;
-          row[i] = cell[i] = -1;
+          row[i] = -1;
           break;
         case TAG_TR:
           if (table[i] < 0) break;
           of(table[i]).rows++;
           row[i] = self;
-          cell[i] = -1;
           break;
         case TAG_TD:
         case TAG_TH: {
           if (table[i] < 0 || row[i] < 0) break;
-          cell[i] = self;
           Facts& known = of(table[i]);
           known.cells++;
           known.widest = std::max(known.widest, ++cells_of[row[i]]);

@@ -28,7 +28,6 @@ enum ByteClass : u8 {
   BYTE_DIGIT = 8,
   BYTE_LETTER = 16,  // ASCII letters
   BYTE_CONTROL = 32, // control characters that no text wants
-  BYTE_HIGH = 64,    // part of a character beyond ASCII
 };
 
 constexpr std::array<u8, 256> byte_classes() {
@@ -41,7 +40,6 @@ constexpr std::array<u8, 256> byte_classes() {
     if (c >= 'A' && c <= 'Z') k |= BYTE_WORD | BYTE_LETTER | BYTE_UPPER;
     if (c >= 'a' && c <= 'z') k |= BYTE_WORD | BYTE_LETTER;
     if (c == '_') k |= BYTE_WORD;
-    if (c >= 128) k |= BYTE_HIGH;
     classes[c] = k;
   }
   return classes;

@@ -234,15 +234,19 @@ def thresholds(condition: Condition) -> list[tuple[str, float]]:
     return found
 
 
+_SIDES: dict[str, tuple[str, ...]] = {
+    "COMPARISON": ("left", "right"),
+    "BETWEEN": ("input", "lower", "upper"),
+}
+
+
 def _compared(node: Any, parsed: Any, found: list[tuple[str, float]]) -> None:
     if isinstance(node, list):
         for child in node:
             _compared(child, parsed, found)
     if not isinstance(node, dict):
         return
-    sides = {"COMPARISON": ("left", "right"), "BETWEEN": ("input", "lower", "upper")}.get(
-        node.get("class"), ()
-    )
+    sides = _SIDES.get(str(node.get("class")), ())
     columns = [node[side] for side in sides if node[side]["class"] == "COLUMN_REF"]
     if len(columns) == 1:
         for side in sides:

@@ -18,12 +18,19 @@ from gristmill.base.errors import UserError
 
 needs_engine = pytest.mark.skipif(native_missing() is not None, reason=str(native_missing()))
 
-PROSE = "The miller opens the sluice in the morning, and the wheel begins to turn, slowly at first. "
+PROSE = (
+    "The miller opens the sluice in the morning, and the wheel begins to turn, slowly at first.",
+    "By noon the stones are warm, and a fine white dust lies on every beam of the house.",
+    "Farmers come with their carts from both sides of the river and wait for their turn.",
+    "Nobody remembers who built the weir, but the oldest deed that names it is of 1412.",
+    "When the water is low in August, the mill stands still for days.",
+    "A new wheel was put in after the flood of 1954; it is of oak, like the one before.",
+)
 ARTICLE = f"""<html><head><title>The mill &amp; the river</title></head><body>
 <nav><ul><li><a href=/>Home</a><li><a href=/news>News</a><li><a href=/about>About us</a></ul></nav>
-<main><article><h1>The mill and the river</h1><p>{PROSE * 3}<p>{PROSE * 4}<h2>Work</h2>
-<ul><li>{PROSE}<li>{PROSE}</ul><pre>grind(wheat)
-  until(done)</pre><p>{PROSE * 3}</article></main>
+<main><article><h1>The mill and the river</h1><p>{" ".join(PROSE[:3])}<p>{" ".join(PROSE[3:])}
+<h2>How the grain is ground</h2><p>{PROSE[4]} It is controlled by a small program:</p><pre>while not done(wheat):
+    grind(wheat)</pre><p>{" ".join(PROSE[1:4])}<ul><li>{PROSE[0]}<li>{PROSE[5]}</ul></article></main>
 <footer><a href=/terms>Terms of use</a> <a href=/privacy>Privacy</a> Copyright 2024</footer></body></html>"""
 
 
@@ -32,8 +39,9 @@ ARTICLE = f"""<html><head><title>The mill &amp; the river</title></head><body>
 def test_main_text_without_what_is_around_it(form: Format) -> None:
     found = BlockEngine(format=form).extract(ARTICLE, "https://example.org/news/mill")
     assert found.title == "The mill & the river"
-    assert found.text.count("The miller opens") == 12
-    assert "grind(wheat)\n  until(done)" in found.text
+    assert all(sentence in found.text for sentence in PROSE)
+    assert ("## How the grain is ground" in found.text) == (form == "markdown")
+    assert "while not done(wheat):\n    grind(wheat)" in found.text
     assert ("```" in found.text) == (form == "markdown")
     for other in ("Home", "About us", "Terms of use", "Copyright"):
         assert other not in found.text
@@ -72,15 +80,15 @@ def script(value: object) -> str:
 
 @needs_engine
 def test_an_article_that_scripts_would_show() -> None:
-    body = f"<p>{PROSE * 4}</p>\n<p>R&amp;D &lt; all</p>"
+    body = f"<p>{PROSE[0] * 4}</p>\n<p>R&amp;D &lt; all</p>"
     page = (
         f"<title>t</title>{script({'@graph': [{'@type': 'Article', 'articleBody': body}]})}<div id=app></div>"
     )
     found = BlockEngine().extract(page, None)
-    assert found.text == f"{(PROSE * 4)}\nR&D < all"
+    assert found.text == f"{(PROSE[0] * 4)}\nR&D < all"
     assert found.signals == {"from": "json-ld"}
     # A page that has its text keeps it; so does one whose script has too little.
-    assert BlockEngine().extract(ARTICLE + script({"articleBody": PROSE * 9}), None).signals == {}
+    assert BlockEngine().extract(ARTICLE + script({"articleBody": PROSE[0] * 9}), None).signals == {}
     little = BlockEngine().extract(script({"articleBody": "x" * (FEW_CHARACTERS - 1)}), None)
     assert (little.text, little.signals) == ("", {})
 

@@ -80,7 +80,10 @@ def test_a_good_manifest_loads_and_is_immutable() -> None:
             "m.yaml:11: unknown field 'steps.1.larges'; did you mean 'largest'?",
         ),
         (GOOD + "rate: fast\n", "m.yaml:6: field 'rate': input should be a valid number"),
-        (GOOD.replace("type: warc", "type: wark"), "m.yaml:4: field 'source.type': unknown 'wark'; did you mean 'warc'?"),
+        (
+            GOOD.replace("type: warc", "type: wark"),
+            "m.yaml:4: field 'source.type': unknown 'wark'; did you mean 'warc'?",
+        ),
         (GOOD + "rate: 1\nrate: 2\n", "m.yaml:7: field 'rate' is written twice"),
         (GOOD + "  rate: [\n", "m.yaml:"),
         (

@@ -29,7 +29,7 @@ PROSE = (
 ARTICLE = f"""<html><head><title>The mill &amp; the river</title></head><body>
 <nav><ul><li><a href=/>Home</a><li><a href=/news>News</a><li><a href=/about>About us</a></ul></nav>
 <main><article><h1>The mill and the river</h1><p>{" ".join(PROSE[:3])}<p>{" ".join(PROSE[3:])}
-<h2>How the grain is ground</h2><p>{PROSE[4]} It is controlled by a small program:</p><pre>while not done(wheat):
+<h2>How the grain is ground</h2><p>{PROSE[4]} A small program controls it:</p><pre>while not done(wheat):
     grind(wheat)</pre><p>{" ".join(PROSE[1:4])}<ul><li>{PROSE[0]}<li>{PROSE[5]}</ul></article></main>
 <footer><a href=/terms>Terms of use</a> <a href=/privacy>Privacy</a> Copyright 2024</footer></body></html>"""
 

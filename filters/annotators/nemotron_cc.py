@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from filters import characters
 from filters.annotators.per_text import PerText, ratio
-from filters.annotators.token_kernels import count_among, distinct, most_frequent_ngrams, repeated_ngrams
+from filters.annotators.repeats import duplicates
+from filters.annotators.token_kernels import count_among, most_frequent_ngrams, repeated_ngrams
 from filters.base import Offsets, Spans, TextView
 from filters.jit import kernel
 
@@ -357,8 +358,9 @@ def _second_of_pairs(newlines: Offsets) -> npt.NDArray[np.bool_]:
 
 def _distinct(view: TextView, pieces: Spans) -> tuple[float | None, float | None]:
     """Different pieces to all, and their characters to those of all."""
-    count, kept = distinct(view.hashes(pieces), pieces.lengths)
-    return ratio(count, len(pieces)), ratio(kept, int(pieces.lengths.sum()))
+    characters = int(pieces.lengths.sum())
+    again, repeated = duplicates(view.hashes(pieces), pieces.lengths)
+    return ratio(len(pieces) - again, len(pieces)), ratio(characters - repeated, characters)
 
 
 def _urls(text: str) -> int:

@@ -13,13 +13,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from datatrove.data import Document, DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
 from corpus.parts import (
     STAGED,
+    GrowingFile,
     annotation_folder,
     file_facts,
     find_file,
@@ -28,11 +28,11 @@ from corpus.parts import (
     read_marker,
     restore,
 )
-from corpus.schema import DOCUMENTS, ROW_GROUP_ROWS, annotation_schema, parquet_writer
+from corpus.schema import DOCUMENTS, annotation_schema
 from corpus.steps import Report
 from filters.base import Annotator
 from filters.step import AnnotatorStep
-from gristmill.base.atomic import atomic_path, atomic_write, move
+from gristmill.base.atomic import atomic_write, move
 from gristmill.base.digest import canonical_json
 
 
@@ -77,7 +77,11 @@ class Annotate(PipelineStep):
         report.write()
         with contextlib.ExitStack() as files:
             tables = [
-                _Beside(files, self.folder / STAGED / folder / f"{part}.parquet", self.annotators[folder])
+                GrowingFile(
+                    files,
+                    self.folder / STAGED / folder / f"{part}.parquet",
+                    annotation_schema(dict(self.annotators[folder].columns)),
+                )
                 for folder in folders
             ]
             pending = iter(groups)
@@ -85,7 +89,8 @@ class Annotate(PipelineStep):
             for document in step.run(stored_documents(documents), rank, world_size):
                 with self.track_time():
                     for table in tables:
-                        table.add(document)
+                        for name, column in table.columns.items():
+                            column.append(document.id if name == "id" else document.metadata[name])
                     room -= 1
                     if not room:
                         for table in tables:
@@ -105,25 +110,6 @@ class Annotate(PipelineStep):
             marker["files"][folder] = file_facts(self.folder / STAGED / folder / f"{part}.parquet")
             marker["annotators"][folder] = self.digests[folder]
         atomic_write(marker_path(self.folder, part), canonical_json(marker))
-
-
-class _Beside:
-    """One growing annotation file with the row groups of its documents."""
-
-    def __init__(self, files: contextlib.ExitStack, target: Path, annotator: Annotator) -> None:
-        self.schema = annotation_schema(dict(annotator.columns))
-        path = files.enter_context(atomic_path(target))
-        self.writer = files.enter_context(parquet_writer(path, self.schema))
-        self.rows: dict[str, list[object]] = {name: [] for name in self.schema.names}
-
-    def add(self, document: Document) -> None:
-        for name, column in self.rows.items():
-            column.append(document.id if name == "id" else document.metadata[name])
-
-    def flush(self) -> None:
-        arrays = [pa.array(self.rows[f.name], f.type) for f in self.schema]
-        self.writer.write_table(pa.table(arrays, schema=self.schema), row_group_size=ROW_GROUP_ROWS)
-        self.rows = {name: [] for name in self.schema.names}
 
 
 def row_groups(documents: Path) -> list[int]:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +53,20 @@ def annotation_folder(annotator: Annotator) -> str:
     return f"annotations/{annotator.name}@{annotator.version}"
 
 
-@dataclass(slots=True)
-class _Table:
-    """One growing file."""
+class GrowingFile:
+    """A Parquet file that grows by row groups, and is there, whole, when `files` closes."""
 
-    path: Path
-    writer: Any
-    schema: pa.Schema
-    columns: dict[str, list[Any]] = field(default_factory=dict)
+    def __init__(self, files: contextlib.ExitStack, target: Path, schema: pa.Schema) -> None:
+        path = files.enter_context(atomic_path(target))
+        self.writer = files.enter_context(parquet_writer(path, schema))
+        self.schema = schema
+        self.columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+        """Rows that wait for the next row group."""
 
     def flush(self) -> None:
+        """Write them as one."""
         arrays = [pa.array(self.columns[f.name], f.type) for f in self.schema]
         self.writer.write_table(pa.table(arrays, schema=self.schema), row_group_size=ROW_GROUP_ROWS)
-        self.reset()
-
-    def reset(self) -> None:
         self.columns = {name: [] for name in self.schema.names}
 
 
@@ -116,10 +114,10 @@ class StoreWriter(PipelineStep):
         part = part_name(number)
         rows = text_bytes = 0
         with contextlib.ExitStack() as files:
-            documents = self._open(files, f"documents/{part}.parquet", DOCUMENTS)
-            tables = [
-                self._open(files, f"{name}/{part}.parquet", schema) for name, schema in self.schemas.items()
-            ]
+            documents, *tables = (
+                GrowingFile(files, self.folder / name / f"{part}.parquet", schema)
+                for name, schema in {"documents": DOCUMENTS, **self.schemas}.items()
+            )
             held = 0
             seen: set[str] = set()
             for document in data or ():
@@ -148,18 +146,12 @@ class StoreWriter(PipelineStep):
                 if table.columns["id"]:
                     table.flush()
                 table.writer.close()
-            ledger = self._open(files, f"ledger/{part}.parquet", LEDGER)
+            ledger = GrowingFile(files, self.folder / "ledger" / f"{part}.parquet", LEDGER)
             ledger.writer.write_table(self.ledger.table())
             ledger.writer.close()
         self._mark(number, part, rows, text_bytes)
 
-    def _open(self, files: contextlib.ExitStack, name: str, schema: pa.Schema) -> _Table:
-        path = files.enter_context(atomic_path(self.folder / name))
-        table = _Table(self.folder / name, files.enter_context(parquet_writer(path, schema)), schema)
-        table.reset()
-        return table
-
-    def _add(self, document: Document, documents: _Table, tables: Sequence[_Table]) -> None:
+    def _add(self, document: Document, documents: GrowingFile, tables: Sequence[GrowingFile]) -> None:
         metadata = dict(document.metadata)
         for table in tables:
             for name, column in table.columns.items():

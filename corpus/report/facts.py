@@ -37,7 +37,7 @@ class Facts:
     """A sample of a store: the columns that a policy's rules read, and what was decided."""
 
     table: pa.Table
-    """`id`, the rules' columns but the text, `keep`, `reason`, `tier`."""
+    """`id`, the rules' columns but the text, `keep`, `reason`, `tier`; ordered by id."""
     share: float
     """Share of the store's documents that are in it."""
     bound: BoundRules
@@ -104,8 +104,11 @@ def gather(store: Store, policy: str, rules: RuleSet, limit: int = SAMPLE) -> Fa
             table = table.filter(pc.less_equal(pc.utf8_slice_codeunits(table.column("id"), 0, 8), last))
         matched.append(bound.matches(table))
         tables.append(table.select(["id", *names, "keep", "reason", "tier"]))
-    table = pa.concat_tables(tables) if tables else pa.table({})
-    matches = np.concatenate(matched, axis=1) if matched else np.zeros((len(rules.rules), 0), np.bool_)
+    if not tables:
+        return Facts(pa.table({}), 1.0, bound, np.zeros((len(rules.rules), 0), np.bool_))
+    table = pa.concat_tables(tables)
+    order = pc.sort_indices(table.column("id"))
+    table, matches = table.take(order), np.concatenate(matched, axis=1)[:, order.to_numpy()]
     return Facts(table, table.num_rows / store.rows if store.rows else 1.0, bound, matches)
 
 
@@ -209,15 +212,15 @@ def sample_ids(facts: Facts, number: int, count: int) -> tuple[list[str], list[s
         if other.action == "drop" and rule.action == "drop"
     ]
     first = facts.matches[number] & ~facts.matches[earlier].any(axis=0)
-    dropped = sorted(ids[first].tolist())[:count]
+    dropped = ids[first][:count].tolist()
     cuts = thresholds(condition)
     if len(cuts) == 1 and cuts[0][0] in facts.table.column_names:
         column, cut = cuts[0]
         values = facts.table.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False)
         distance = np.where(keep & np.isfinite(values), np.abs(values - cut), np.inf)
-        order = np.lexsort((ids.astype(str), distance))[:count]
-        return dropped, [str(ids[place]) for place in order if np.isfinite(distance[place])]
-    return dropped, sorted(ids[keep].tolist())[:count]
+        nearest = np.argsort(distance, kind="stable")[:count]
+        return dropped, ids[nearest[np.isfinite(distance[nearest])]].tolist()
+    return dropped, ids[keep][:count].tolist()
 
 
 def read_documents(

@@ -7,7 +7,6 @@ from typing import Any
 
 from corpus.report import facts as measure
 from corpus.report.compare import Difference, compare
-from corpus.report.counts import report
 from corpus.report.facts import Effect, Facts, Histogram
 from corpus.store import Store
 from filters.rules import RuleSet
@@ -23,7 +22,7 @@ LANGUAGES, REASONS = 30, 40
 
 def page(
     store: Store,
-    policy: str | None,
+    counts: Mapping[str, Any],
     rules: RuleSet | None,
     against: str | None = None,
     samples: int = SAMPLES,
@@ -33,7 +32,7 @@ def page(
 
     Args:
         store: the store.
-        policy: whose decisions are shown; without one, only the counts are.
+        counts: its counts (`corpus.report.counts.report`), which say whose decisions are shown.
         rules: the rules of the policy, for what each does.
         against: another policy to compare with.
         samples: documents shown of each kind for each rule.
@@ -41,7 +40,7 @@ def page(
     Where the policy has decided by other rules than these, its counts are shown and the rules are not. Raises
     UserError for an unknown policy.
     """
-    counts = report(store, policy)
+    policy = counts["policy"]
     parts: list[tuple[str, Markup]] = [("Funnel", funnel(counts))]
     read: dict[str, list[str]] = {}
     if policy is not None and rules is not None and store.decisions(policy)["rules"] != rules.digest:

@@ -159,7 +159,7 @@ def report_command(
     rules = load_ruleset(corpus.policy.rules, "policy.rules") if corpus.policy else None
     counts = report(store, policy)
     target = html or store.path / "report.html"
-    atomic_write(target, page(store, policy, rules, against, samples).encode())
+    atomic_write(target, page(store, counts, rules, against, samples).encode())
 
     def human() -> None:
         console().print(render(counts))

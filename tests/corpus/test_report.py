@@ -13,6 +13,7 @@ from corpus.build import build
 from corpus.decide import decide
 from corpus.manifest import CorpusManifest
 from corpus.report.compare import compare
+from corpus.report.counts import report
 from corpus.report.facts import effects, gather, histograms, read_documents, sample_ids
 from corpus.report.page import page
 from corpus.store import Store
@@ -141,8 +142,8 @@ class _Elements(html.parser.HTMLParser):
 
 def test_the_page_needs_nothing_and_runs_nothing(built: tuple[CorpusManifest, Store]) -> None:
     _, store = built
-    whole = page(store, "strict", load_ruleset(RULES), against="loose")
-    assert whole == page(store, "strict", load_ruleset(RULES), against="loose")
+    whole = page(store, report(store, "strict"), load_ruleset(RULES), against="loose")
+    assert whole == page(store, report(store, "strict"), load_ruleset(RULES), against="loose")
     parser = _Elements()
     parser.feed(whole)
     names = {name for name, _ in parser.seen}
@@ -157,7 +158,7 @@ def test_the_page_needs_nothing_and_runs_nothing(built: tuple[CorpusManifest, St
 
 def test_without_a_policy_there_are_counts_only(built: tuple[CorpusManifest, Store]) -> None:
     _, store = built
-    whole = page(store, None, None)
+    whole = page(store, {**report(store, "strict"), "policy": None}, None)
     assert ">Funnel</h2>" in whole
     assert ">Rules</h2>" not in whole
 
@@ -166,7 +167,7 @@ def test_decisions_by_other_rules_are_not_explained(built: tuple[CorpusManifest,
     _, store = built
     with pytest.raises(UserError, match="has decided by other rules"):
         gather(store, "strict", load_ruleset(LOOSE))
-    whole = page(store, "strict", load_ruleset(LOOSE))
+    whole = page(store, report(store, "strict"), load_ruleset(LOOSE))
     assert "made by other rules" in whole
     assert ">Scores</h2>" not in whole
 
@@ -177,7 +178,8 @@ def test_an_empty_store_has_a_report(tmp_path: Path) -> None:
     made = manifest(tmp_path / "store", [archive])
     build(made)
     assert made.policy is not None
-    assert ">Funnel</h2>" in page(Store.open(made.output), "strict", load_ruleset(made.policy.rules))
+    store = Store.open(made.output)
+    assert ">Funnel</h2>" in page(store, report(store, "strict"), load_ruleset(made.policy.rules))
 
 
 def test_the_command_writes_the_page(built: tuple[CorpusManifest, Store], tmp_path: Path) -> None:

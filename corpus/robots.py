@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +35,7 @@ from filters.urls import parse_url
 from gristmill.base.atomic import atomic_path, atomic_write, sweep
 from gristmill.base.digest import canonical_json
 from gristmill.base.progress import Progress, Silent
+from gristmill.base.workers import worker_pool
 
 MAX_BYTES = 500 << 10
 """RFC 9309, section 2.5: crawlers must read at least 500 kibibytes."""
@@ -145,8 +145,7 @@ def _read_all(
                 done[name] = read_archive(item, work / name)
                 bar.advance()
         else:
-            context = multiprocessing.get_context("forkserver")
-            with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            with worker_pool(workers) as pool:
                 jobs = {pool.submit(read_archive, item, work / name): name for name, item in waiting}
                 for job in as_completed(jobs):
                     done[jobs[job]] = job.result()

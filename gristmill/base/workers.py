@@ -42,30 +42,38 @@ class Workers(LocalPipelineExecutor):
                 self.pipeline: list[Any] = copy.deepcopy(steps)
                 self._run_for_rank(rank)
             return
-        before = set(multiprocessing.active_children())
-        pool = ProcessPoolExecutor(
-            self.workers,
-            mp_context=multiprocessing.get_context(self.start_method),
-            initializer=_end_with_parent,
-        )
-        try:
+        with worker_pool(self.workers, self.start_method) as pool:
             for done in as_completed([pool.submit(self._run_for_rank, rank) for rank in range(self.tasks)]):
                 done.result()
-            pool.shutdown()
-        except BrokenProcessPool:
-            raise UserError(
-                "a worker process was killed (out of memory?)",
-                mend="the same command goes on; fewer workers need less memory",
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in set(multiprocessing.active_children()) - before:
-                child.terminate()
 
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> None:
         # What it returns are statistics that lie in the log folder; they need not travel.
         with log_to_files():
             super()._run_for_rank(rank, local_rank, node_rank)
+
+
+@contextlib.contextmanager
+def worker_pool(workers: int, start_method: str = "forkserver") -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes that end with this one, however it ends; the first error ends the others.
+
+    Raises UserError where a worker was killed.
+    """
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context(start_method), initializer=_end_with_parent
+    )
+    try:
+        yield pool
+        pool.shutdown()
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was killed (out of memory?)",
+            mend="the same command goes on; fewer workers need less memory",
+        ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
 
 
 def _end_with_parent() -> None:

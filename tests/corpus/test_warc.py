@@ -155,9 +155,9 @@ def test_a_flipped_archive_reads_on_behind_the_damage(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"", "empty"),
-        (gzip.compress(b""), "empty"),
+        (gzip.compress(b"", mtime=0), "empty"),
         (b"not an archive at all\n" * 100, "not_an_archive"),
-        (gzip.compress(b"not an archive at all\n" * 100), "not_an_archive"),
+        (gzip.compress(b"not an archive at all\n" * 100, mtime=0), "not_an_archive"),
         (b"\x1f\x8b\x08\x00garbage that only begins like gzip", "corrupt"),
         (b"%PDF-1.4" + bytes(range(256)) * 100, "not_an_archive"),
     ],

@@ -158,7 +158,7 @@ def _read_all(
 def read_archive(item: Input, target: Path) -> dict[str, Any]:
     """Rows of an archive into `target`.parquet, and what became of it into `target`.json, which is
     returned."""
-    archive = _Archive(WarcSource(type="warc", paths=(item.path,)), "robots")
+    archive = _Archive(item)
     ledger = Ledger()
     rows = archive.answers(item, ledger)
     with atomic_path(target.with_suffix(".parquet")) as temporary:
@@ -172,7 +172,10 @@ def read_archive(item: Input, target: Path) -> dict[str, Any]:
 
 
 class _Archive(Warc):
-    """An archive of which only the answers to requests for robots.txt are wanted."""
+    """An archive of which only the answers to requests for robots.txt are wanted: no engine is loaded."""
+
+    def __init__(self, item: Input) -> None:
+        self.options, self.name = WarcSource(type="warc", paths=(item.path,)), "robots"
 
     def answers(self, item: Input, ledger: Ledger) -> list[dict[str, Any]]:
         """Rows of the table."""

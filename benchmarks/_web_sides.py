@@ -64,7 +64,7 @@ def ours(warc: Path, folder: Path) -> dict[str, Any]:
 def engine() -> Any:
     """The engine that `auto` means here."""
     from corpus.extraction.engines import load, specify
-    from corpus.manifest import AutoExtraction
+    from corpus.extraction.options import AutoExtraction
 
     spec = specify(AutoExtraction())
     return load(spec.target, spec.options)

@@ -11,7 +11,7 @@ from corpus.extraction.base import Engine
 
 if TYPE_CHECKING:
     # The child process that extracts imports this module and has no use for manifests.
-    from corpus.manifest import Extraction
+    from corpus.extraction.options import Extraction
 
 TARGETS = {
     "gristmill": "corpus.extraction.blocks.engine:BlockEngine",
@@ -53,7 +53,7 @@ def resolve(extraction: Extraction) -> Extraction:
     """The extraction with `auto` replaced by the engine that serves here."""
     if extraction.engine != "auto":
         return extraction
-    from corpus.manifest import GristmillExtraction, ResiliparseExtraction
+    from corpus.extraction.options import GristmillExtraction, ResiliparseExtraction
 
     options = extraction.model_dump(exclude={"engine"})
     if native_missing() is None:

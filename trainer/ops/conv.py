@@ -54,7 +54,7 @@ def causal_conv_step(x: Tensor, state: Tensor, weight: Tensor, bias: Tensor | No
 
 def _strays(segments: Tensor, back: int) -> tuple[Tensor, Tensor]:
     """Row and place of the tokens whose tap `back` places earlier lies in the row but in another document."""
-    rows, places = torch.nonzero(segments[:, back:] != segments[:, : segments.shape[1] - back], as_tuple=True)
+    rows, places = torch.nonzero(segments[:, back:] != segments[:, :-back], as_tuple=True)
     return rows, places + back
 
 

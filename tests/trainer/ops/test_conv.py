@@ -4,7 +4,7 @@ gradients."""
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.trainer.model.examples import relative
@@ -23,6 +23,7 @@ from trainer.ops.conv import causal_conv, causal_conv_step
     continued=st.booleans(),
     seed=st.integers(0, 5),
 )
+@example(batch=1, length=3, taps=5, biased=False, packed=True, continued=False, seed=0)
 def test_convolution_is_its_definition(
     *, batch: int, length: int, taps: int, biased: bool, packed: bool, continued: bool, seed: int
 ) -> None:

@@ -274,10 +274,11 @@ class StreamFile(io.RawIOBase):
                     return len(data)
                 left, self._left = self._left, None
                 self._disconnect()
-                if left:
+                known = self.size if self._confirmed else None
+                if left or (known is not None and self.at < known):
                     raise ConnectionResetError("the body ended early")
                 # A length that was stated once may be too short, and without one nobody knows.
-                self._ended = (self._confirmed and self.at == self.size) or self._probed == self.at
+                self._ended = self.at in (known, self._probed)
                 self._probed = self.at
             except OSError as error:
                 self._disconnect()

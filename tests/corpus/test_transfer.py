@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.http import HttpRemote
@@ -70,6 +70,7 @@ def test_each_fault_once(root: Path, fault: str, size: int | None) -> None:
     st.integers(0, len(DATA)),
     st.integers(1000, len(DATA)),
 )
+@example(["reset", "ignored_range", "wrong_range", "wrong_range"], 0, 0, 1000)
 def test_faults_in_any_order(
     root: Path, faults: Sequence[str | None], low: int, high: int, step: int
 ) -> None:

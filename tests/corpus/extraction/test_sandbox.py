@@ -89,7 +89,9 @@ def test_what_a_page_does_costs_that_page_only(
     order: str, expected: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pages = ["one", f"{order} me", "two", f"{order} me", "three"]
-    with sandbox() as box:
+    # Touching 128 MB takes some systems seconds; only the pages that spin use the time up.
+    with sandbox(timeout_seconds=0.3 if "spin" in order else 10) as box:
+        box.wall_seconds = 1.5 if "sleep" in order else 60
         found = [outcome(box, text) for text in pages]
     assert found == ["text of one", expected, "text of two", expected, "text of three"]
     assert "noise" not in "".join(capfd.readouterr())
@@ -97,8 +99,9 @@ def test_what_a_page_does_costs_that_page_only(
 
 def test_the_details_say_what_happened() -> None:
     details = {}
-    with sandbox() as box:
-        for order in ("spin", "sleep", "segfault", "exit", "eat", "raise"):
+    for order in ("spin", "sleep", "segfault", "exit", "eat", "raise"):
+        with sandbox(timeout_seconds=0.3 if order == "spin" else 10) as box:
+            box.wall_seconds = 1.5 if order == "sleep" else 60
             with pytest.raises(Unusable) as error:
                 box.read(page(f"{order} me"))
             details[order] = error.value.detail
@@ -125,7 +128,8 @@ def test_what_is_read_arrives_whole() -> None:
 def test_the_limit_of_memory_is_a_page_s(tmp_path: Path) -> None:
     """What an engine hoards page by page ends its process at some page; that page gets another."""
     log = tmp_path / "log"
-    with sandbox(log=str(log), hoard=50 << 20) as box:
+    with sandbox(timeout_seconds=10, log=str(log), hoard=50 << 20) as box:
+        box.wall_seconds = 60
         found = [outcome(box, f"hoard {number}") for number in range(7)]
     assert found == [f"text of hoard {number}" for number in range(7)]
     assert 2 < len(pids(log)) < 7

@@ -274,6 +274,9 @@ class StoreSource(Model):
     """Only the documents that make this SQL condition over the store's columns true."""
     mask: Mask | None = None
     """Replace what annotators found; without it texts stay as they are."""
+    cut: tuple[str, ...] = ()
+    """Columns of pieces that are cut out of the texts: `substring.spans`, `repeated.spans`. A document of
+    which nothing but white space is left goes to the ledger."""
 
 
 Source = Annotated[

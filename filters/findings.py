@@ -13,6 +13,9 @@ Finding = tuple[int, int, str]
 SPANS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("kind", pa.string())]))
 """Type of a column of findings: in order, never overlapping."""
 
+PIECES = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
+"""Type of a column of pieces that are all of one kind: in order, never overlapping."""
+
 
 def rows(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Findings as the values of a SPANS column."""

@@ -1,4 +1,4 @@
-"""Replacing what was found in a text by tokens that say what stood there."""
+"""Replacing what was found in a text by tokens that say what stood there, and cutting pieces out."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ TOKEN = re.compile(r"<[A-Z][A-Z_]*>")
 FAMILIES = {"ipv4": "ip", "ipv6": "ip", "url_password": "password"}
 """Kinds that share a token, apart from national identifiers (`de_steuer_id`) and provider's keys
 (`github_token`)."""
+CUT = "cut"
+"""The kind of pieces that are taken out, and for which nothing stands."""
 _COUNTRY = re.compile(r"[a-z]{2}_")
 
 
@@ -58,6 +60,8 @@ class Masking:
 
     def token(self, kind: str) -> str | None:
         """The token of a kind, or of its family."""
+        if kind == CUT:
+            return ""
         return self.tokens[kind] if kind in self.tokens else self.tokens[family(kind)]
 
     def mask(self, text: str, findings: Sequence[Finding]) -> tuple[str, list[Finding]]:

@@ -15,7 +15,7 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 from filters.base import Annotator, annotate_texts
 from filters.decide import BoundRules
 from filters.findings import merged
-from filters.masking import Masking
+from filters.masking import CUT, Masking
 
 BATCH_SIZE = 256
 """Documents a batch: enough to spread the cost of a call."""
@@ -136,37 +136,50 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
 
 
 class MaskStep(PipelineStep):
-    """Replaces what annotators found in a text by tokens, and takes the columns of spans away, which hold
-    no more.
+    """Replaces what annotators found in a text by tokens, cuts out what they found to be there twice, and
+    takes the columns of spans away, which hold no more.
 
-    The number of replacements goes to `Document.metadata["masked"]`, by kind, and to the statistics.
+    The number of replacements goes to `Document.metadata["masked"]`, by kind (`cut` for what is cut out),
+    and to the statistics.
 
     Args:
         masking: the tokens.
         columns: names of columns of spans in `Document.metadata`, as `AnnotatorStep` writes them.
+        cuts: names of columns of pieces that are cut out.
     """
 
     type = "🎭 - MASK"
     name = "masking"
 
-    def __init__(self, masking: Masking | None = None, columns: Sequence[str] = ("pii.spans",)) -> None:
+    def __init__(
+        self,
+        masking: Masking | None = None,
+        columns: Sequence[str] = ("pii.spans",),
+        cuts: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.masking = masking if masking is not None else Masking()
-        self.columns = tuple(columns)
+        self.columns, self.cuts = tuple(columns), tuple(cuts)
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
         for document in data or ():
             with self.track_time():
-                for kind, count in mask_document(document, self.masking, self.columns).items():
+                for kind, count in mask_document(document, self.masking, self.columns, self.cuts).items():
                     self.stat_update(f"masked_{kind}", value=count)
             yield document
 
 
-def mask_document(document: Document, masking: Masking, columns: Sequence[str]) -> dict[str, int]:
-    """Mask a document in place; returns how many findings of each kind were replaced."""
+def mask_document(
+    document: Document, masking: Masking, columns: Sequence[str], cuts: Sequence[str] = ()
+) -> dict[str, int]:
+    """Mask a document in place, and cut pieces out of it; returns how many findings of each kind were
+    replaced.
+
+    A finding that a cut touches goes with the cut, or the cut with the finding: what either covers is gone.
+    """
     found = [
-        (span["start"], span["end"], span["kind"])
-        for column in columns
+        (span["start"], span["end"], span["kind"] if column in columns else CUT)
+        for column in (*columns, *cuts)
         for span in document.metadata.pop(column, None) or ()
     ]
     if not found:

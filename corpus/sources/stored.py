@@ -1,6 +1,7 @@
-"""Documents of another store: all, or those that a policy keeps, with personal data masked if so wished.
+"""Documents of another store: all, or those that a policy keeps, with personal data masked and repeated pieces
+cut out if so wished.
 
-A store never changes. To have masked texts, or only some of the documents, is to make another store of it:
+A store never changes. To have masked or shortened texts, or only some of the documents, is to make another store of it:
 ids stay as they are, and every document says which store it came from.
 """
 
@@ -22,7 +23,7 @@ from corpus.schema import DOCUMENTS
 from corpus.sources.base import Meter, Task
 from corpus.store import Store, file_digests
 from filters.conditions import nearest_column
-from filters.findings import SPANS
+from filters.findings import PIECES, SPANS
 from filters.masking import Masking
 from filters.step import mask_document
 from gristmill.base.errors import UserError, describe
@@ -38,19 +39,21 @@ class Stored:
         if Path(options.path).resolve() == Path(output).resolve():
             raise UserError("a store cannot be made of itself", where="source.path", mend="another `output`")
         self.options, self.name = options, name
-        self.masking = Masking(options.mask.tokens) if options.mask is not None else None
-        self.spans = options.mask.columns if options.mask is not None else ()
+        self.masking = Masking(options.mask.tokens if options.mask is not None else None)
+        self.masks = options.mask.columns if options.mask is not None else ()
+        self.spans = (*self.masks, *options.cut)
 
     def tasks(self, progress: Progress | None = None) -> list[Task]:
         """One task a part. Raises UserError where there is no finished store, and for a policy, column or
         condition that it has not."""
         store = Store.open(self.options.path)
         for name in self.spans:
+            where, kind = ("source.mask.columns", SPANS) if name in self.masks else ("source.cut", PIECES)
             if name not in store.schema:
                 mend = nearest_column(name, store.schema)
-                raise UserError(f"the store has no column '{name}'", where="source.mask.columns", mend=mend)
-            if store.schema[name] != SPANS:
-                raise UserError(f"'{name}' holds no spans", where="source.mask.columns")
+                raise UserError(f"the store has no column '{name}'", where=where, mend=mend)
+            if store.schema[name] != kind:
+                raise UserError(f"'{name}' holds no spans of this kind", where=where)
         # Checks policy and condition, and reads nothing.
         next(store.documents(["id"], self.options.where, self.options.policy, parts=[]), None)
         digests = file_digests(store.content)
@@ -93,7 +96,13 @@ class Stored:
                 for row in batch.to_pylist():
                     count += 1
                     ledger.records += 1
-                    yield self._document(row, parent, ledger)
+                    document = self._document(row, parent, ledger)
+                    if self.options.cut and not document.text.strip():
+                        ledger.drop(
+                            documents.name, "nothing_left", stage="cut", id=document.id, offset=count - 1
+                        )
+                        continue
+                    yield document
                 meter(count)
         except (OSError, pa.ArrowException) as error:
             ledger.give_up(documents.name, "corrupt", describe(error), count)
@@ -105,8 +114,7 @@ class Stored:
     def _document(self, row: dict[str, Any], parent: dict[str, str], ledger: Ledger) -> Document:
         document = restore(row)
         document.metadata |= {"source": self.name, "parent": parent}
-        if self.masking is not None:
-            for name in self.spans:
-                document.metadata[name] = row[name]
-            ledger.masked.update(mask_document(document, self.masking, self.spans))
+        for name in self.spans:
+            document.metadata[name] = row[name]
+        ledger.masked.update(mask_document(document, self.masking, self.masks, self.options.cut))
         return document

@@ -32,9 +32,6 @@ CLUSTERS = pa.schema(
 """A ledger of documents that are copies of each other, clusters of two or more, the kept copy first:
 `cluster` is the id of the kept copy, `similarity` that with it."""
 
-SPANS_TYPE = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
-"""Pieces of a text, in code points, as a column."""
-
 SPANS = pa.schema(
     [
         ("id", pa.string()),

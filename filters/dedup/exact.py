@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from filters.conditions import parse_order
 from filters.decide import read_columns
+from filters.dedup.groups import KeyGroups
 from gristmill.base.atomic import atomic_folder
 from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
@@ -38,6 +39,13 @@ SCHEMA = pa.schema(
     ]
 )
 """id; the id of the copy that is kept; how many copies there are; whether this one is kept."""
+
+
+class Exact(KeyGroups):
+    """Columns `exact.cluster`, `.size`, `.keep`; the ledger gives copies a similarity of 1."""
+
+    def __init__(self, name: str = NAME, key: str = HASH) -> None:
+        super().__init__(key, name, similarity=1.0)
 
 
 @dataclass(frozen=True, slots=True)

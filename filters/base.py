@@ -80,12 +80,15 @@ class TextView:
         return Spans(*segmentation.paragraphs(self.code_points, self.classes))
 
     @cached_property
+    def cuts(self) -> npt.NDArray[np.bool_] | None:
+        """Where a word begins in the runs of scripts written without spaces: bool[n]; None for a text
+        without."""
+        return unspaced.cuts(self.code_points, self.classes) if self.flags & characters.UNSPACED else None
+
+    @cached_property
     def words(self) -> Spans:
         """Words and marks, in order: see `filters.words`."""
-        cuts = None
-        if self.flags & characters.UNSPACED:
-            cuts = unspaced.cuts(self.code_points, self.classes)
-        return Spans(*words.words(self.code_points, self.classes, self.prefix_hashes, cuts))
+        return Spans(*words.words(self.code_points, self.classes, self.prefix_hashes, self.cuts))
 
     @cached_property
     def tokens(self) -> Spans:

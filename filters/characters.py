@@ -67,8 +67,8 @@ JOINERS = "\u00ad\u200c\u200d"
 """Soft hyphen, zero-width non-joiner and joiner: they never end a word (UAX #29, rule WB4)."""
 CLOSING_QUOTES = "\"'’”"
 
-# Nothing outside these ranges has a class: planes 4 to 13 are unassigned, 15 and 16 are for private use.
-_ASSIGNED = ((0, 0x40000), (0xE0000, 0xE1000))
+ASSIGNED = ((0, 0x40000), (0xE0000, 0xE1000))
+"""Nothing outside these ranges has a class: planes 4 to 13 are unassigned, 15 and 16 are for private use."""
 
 # Blocks whose letters and marks are UNSPACED (Unicode blocks file): Thai and Lao, Burmese, Khmer, Han
 # radicals, kana, unified ideographs with their extensions and compatibility forms, Burmese extensions,
@@ -138,7 +138,7 @@ def _flags(code_point: int) -> int:  # noqa: PLR0912 (a flag, a line)
 def class_table() -> npt.NDArray[np.uint32]:
     """Flags of every code point: uint32[0x110000]. Built once a process (about two tenths of a second)."""
     table = np.zeros(CODE_POINTS, np.uint32)
-    for first, last in _ASSIGNED:
+    for first, last in ASSIGNED:
         table[first:last] = [_flags(code_point) for code_point in range(first, last)]
     for characters, flag in (
         (LINE_BREAKS, BREAK),

@@ -17,6 +17,7 @@ from filters.annotators.gopher_repetition import GopherRepetition
 from filters.annotators.language import Language
 from filters.annotators.license import License
 from filters.annotators.markup import Markup
+from filters.annotators.minhash import MinHash
 from filters.annotators.nemotron_cc import NemotronCC
 from filters.annotators.opt_out import OptOut
 from filters.annotators.perplexity import Perplexity
@@ -42,6 +43,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "language": Language,
     "license": License,
     "markup": Markup,
+    "minhash": MinHash,
     "nemotron_cc": NemotronCC,
     "perplexity": Perplexity,
     "pii": Pii,

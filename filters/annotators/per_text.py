@@ -17,7 +17,7 @@ Positive = Annotated[int, Field(ge=1)]
 """An option that is a count of at least one."""
 
 
-class _OneByOne(ABC):
+class OneText(ABC):
     """An annotator whose values for a text depend on that text alone (`filters.base.OneByOne`)."""
 
     name: str
@@ -46,7 +46,7 @@ class _OneByOne(ABC):
         return self.end(values)
 
 
-class PerText(_OneByOne):
+class PerText(OneText):
     """An annotator that looks at one text at a time and returns its values."""
 
     @abstractmethod
@@ -67,7 +67,7 @@ class PerText(_OneByOne):
         }
 
 
-class PerRow(_OneByOne):
+class PerRow(OneText):
     """An annotator that looks at one text at a time and fills in a row of numbers.
 
     The way of kernels: nothing in between is a Python object.

@@ -1,11 +1,10 @@
 """Building a document store: from a manifest to a finished `store.json`.
 
 The work is cut into parts by the inputs and the manifest alone. A datatrove pipeline (source, annotators,
-early drop,
-store writer) makes each part whole or not at all, under the executor that the manifest names; duplicates,
-decisions and
-`store.json` follow when all parts are there. The same command again goes on where it was interrupted, and
-the store's bytes are the same however often it was, and whatever the number of workers.
+early drop, store writer) makes each part whole or not at all, under the executor that the manifest names;
+duplicates, decisions and `store.json` follow when all parts are there (`corpus.finish`). The same command
+again goes on where it was interrupted, and the store's bytes are the same however often it was, and whatever
+the number of workers.
 
 What a finished store was made of is compared with the manifest first: nothing to do, only decisions or
 duplicates to make again, annotators to add or remove (`corpus.annotate`: the documents stay as they are,
@@ -13,9 +12,9 @@ and the inputs are not read), or a refusal that says what changed. Inputs count 
 names, sizes and modification times (or what a server says of the version) are; where a local file was
 merely touched, its bytes are compared.
 
-Under Slurm the command submits a job array over the parts and a dependent job that finishes the store, and
-returns at
-once; it may be repeated when the jobs are done, and then says what was made, or submits what failed.
+Under Slurm the command submits a job array over the parts, arrays for what compares documents, and a job that
+finishes the store, and returns at once; it may be repeated when the jobs are done, and then says what was
+made, or submits what failed.
 """
 
 from __future__ import annotations
@@ -28,14 +27,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import duckdb
-from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
-from corpus import decide, derived, executors
-from corpus.annotate import Annotate, missing_annotators, settle
+from corpus import derived, executors
+from corpus.annotate import Annotate, missing_annotators
+from corpus.copies import Copies
+from corpus.finish import (
+    STAMPS,
+    FinishStep,
+    check_done,
+    conclude,
+    derive_stages,
+    gather,
+    has_annotations,
+    is_decided,
+    sweep_store,
+)
 from corpus.inputs import content_digest, is_remote, stamps_digest
 from corpus.ledger import TRANSIENT, Ledger
 from corpus.lock import lock
@@ -44,18 +54,16 @@ from corpus.parts import WORK, StoreWriter, annotation_folder, find_file, marker
 from corpus.plan import Plan, make_plan, outlook
 from corpus.sources.base import Task
 from corpus.steps import SourceStep, StoredTasks, early_drop_step
-from corpus.store import FORMAT, STORE_JSON, VERSION, Store, try_open, write_store
+from corpus.store import STORE_JSON, Store, try_open
 from corpus.transfer import CHANGED
 from corpus.watch import Watch
 from filters.step import AnnotatorStep
-from gristmill.base.atomic import atomic_write, sweep
-from gristmill.base.digest import canonical_json, digest_json
+from gristmill.base.atomic import atomic_write
+from gristmill.base.digest import canonical_json
 from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
 from gristmill.base.workers import main_log
 
-STAMPS = "inputs.json"
-"""Among the logs: modification times of the inputs, which the store itself may not hold."""
 PARTS, ANNOTATIONS = "parts", "annotations"
 """Stages of a build: making parts, and annotating the documents of parts that are there."""
 RESTARTS = 3
@@ -118,7 +126,7 @@ def build(
     with lock(path):
         store = try_open(path)
         if store is not None:
-            _sweep(path)
+            sweep_store(path)
             again = _again(store, retry)
             changed = _changes(plan, store, again)
             if changed and not rebuild:
@@ -127,10 +135,11 @@ def build(
                     where=str(path),
                     mend="--rebuild builds it again, or give another `output`",
                 )
-            if not changed and not again and _annotated(plan, store):
+            if not changed and not again and _annotated(plan, store) and not _jobs_compare(plan, store):
                 if _up_to_date(plan, store):
                     return _summary(manifest, store, reused=True)
-                return _conclude(plan, path, store.content, progress, reused_parts=len(store.parts))
+                done = conclude(plan, store.content, progress)
+                return _summary(manifest, done, reused_parts=len(store.parts))
         submitted = _jobs(path)
         if executors.at_work(submitted):
             return _at_work(plan, submitted)
@@ -145,17 +154,18 @@ def build(
                 (path / STORE_JSON).unlink(missing_ok=True)
                 _tell_outlook(plan, pending, progress)
             missing = missing_annotators(path, markers, plan.digests)
-            if pending or missing:
-                submitted = _run(plan, pending, missing, progress)
+            compare = bool(pending) or _jobs_compare(plan, store, missing)
+            if pending or missing or compare:
+                submitted = _run(plan, pending, missing, progress, compare=compare)
                 if submitted:
                     atomic_write(path / executors.LOGS / JOBS, canonical_json(submitted))
                     return _at_work(plan, submitted)
-                _check_done(plan, [*pending, *missing])
+                check_done(plan, [*pending, *missing])
             if attempt == RESTARTS or not _forget_changed(path, pending):
                 break
             plan = make_plan(manifest, progress)
             markers = _prepare(plan)
-        return _finish(plan, progress, reused_parts=reused_parts)
+        return _summary(manifest, conclude(plan, gather(plan), progress), reused_parts=reused_parts)
 
 
 def _tell_outlook(plan: Plan, pending: Sequence[int], progress: Progress) -> None:
@@ -223,23 +233,39 @@ def _annotated(plan: Plan, store: Store) -> bool:
     """Whether the store has the annotations of the manifest's annotators and no others."""
     entries = store.content["annotations"].items()
     digests = {
-        f"annotations/{name}": entry.get("digest") for name, entry in entries if name not in derived.DERIVED
+        f"annotations/{name}": entry.get("digest") for name, entry in entries if not derived.is_derived(entry)
     }
     return digests == dict(plan.digests)
+
+
+def _jobs_compare(
+    plan: Plan, store: Store | None, missing: Mapping[int, Sequence[str]] = MappingProxyType({})
+) -> bool:
+    """Whether jobs of a cluster have documents to compare, which the command itself should not do.
+
+    Args:
+        plan: what is wanted.
+        store: the store that there was, if it was finished.
+        missing: folders of annotators that parts lack.
+    """
+    copies = [one for one in plan.derived if isinstance(one, Copies)]
+    if not copies or not isinstance(plan.manifest.executor, SlurmExecutor):
+        return False
+    new = {name for folders in missing.values() for name in folders}
+    columns = {name for one in plan.annotators if annotation_folder(one) in new for name in one.columns}
+    return (
+        store is None
+        or any(columns & one.reads for one in copies)
+        or not derived.up_to_date(plan.derived, store.content)
+    )
 
 
 def _up_to_date(plan: Plan, store: Store) -> bool:
     """Whether derived annotations and decisions are as the manifest wants them."""
     policy = plan.manifest.policy
-    return derived.up_to_date(plan, store.content) and (
-        policy is None or _decided(store.content, policy.name, plan)
+    return derived.up_to_date(plan.derived, store.content) and (
+        policy is None or is_decided(store.content, policy.name, plan)
     )
-
-
-def _decided(content: Mapping[str, Any], policy: str, plan: Plan) -> bool:
-    assert plan.policy is not None
-    entry = content["decisions"].get(policy)
-    return entry is not None and entry["key"] == decide.decision_key(content, plan.policy)
 
 
 def _reopen(plan: Plan, store: Store, keep: bool, again: Collection[int]) -> None:
@@ -254,11 +280,12 @@ def _reopen(plan: Plan, store: Store, keep: bool, again: Collection[int]) -> Non
         for name in ("documents", "annotations", "decisions", "ledger", WORK):
             shutil.rmtree(path / name, ignore_errors=True)
         return
-    annotators = {
-        f"annotations/{name}": entry["digest"]
-        for name, entry in content["annotations"].items()
-        if "digest" in entry
-    }
+    annotators = {}
+    for name, entry in content["annotations"].items():
+        if derived.is_derived(entry):
+            derived.remember(path, name, entry)
+        else:
+            annotators[f"annotations/{name}"] = entry["digest"]
     for number, part in enumerate(content["parts"]):
         marker = read_marker(path, part["part"])
         key = plan.key(number)
@@ -279,7 +306,7 @@ def _prepare(plan: Plan) -> dict[int, dict[str, Any]]:
     path = Path(plan.manifest.output)
     if not isinstance(plan.manifest.executor, SlurmExecutor):
         # Jobs of a cluster may still be at work; here the lock says that nobody is.
-        _sweep(path)
+        sweep_store(path)
     shutil.rmtree(path / WORK / "progress", ignore_errors=True)
     done = {}
     for number in range(len(plan.tasks)):
@@ -292,12 +319,6 @@ def _prepare(plan: Plan) -> dict[int, dict[str, Any]]:
         else:
             marker_path(path, part_name(number)).unlink(missing_ok=True)
     return done
-
-
-def _sweep(path: Path) -> None:
-    sweep(path)
-    for scratch in (path / WORK).glob("gristmill-*"):
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def pipeline(plan: Plan, pending: Sequence[int], tasks: StoredTasks) -> list[PipelineStep]:
@@ -321,9 +342,15 @@ def pipeline(plan: Plan, pending: Sequence[int], tasks: StoredTasks) -> list[Pip
 
 
 def _run(
-    plan: Plan, pending: Sequence[int], missing: Mapping[int, Sequence[str]], progress: Progress
+    plan: Plan,
+    pending: Sequence[int],
+    missing: Mapping[int, Sequence[str]],
+    progress: Progress,
+    *,
+    compare: bool,
 ) -> list[str]:
-    """Make parts, and annotations of stored ones, under the manifest's executor.
+    """Make parts, and annotations of stored ones, under the manifest's executor; jobs of a cluster also
+    compare documents.
 
     Returns the ids of jobs that will do it later.
     """
@@ -340,6 +367,7 @@ def _run(
     with main_log(logs):
         match manifest.executor:
             case SlurmExecutor() as options:
+                stages += derive_stages(plan) if compare else []
                 jobs = executors.slurm(options, manifest, stages, logs=logs, finish=[FinishStep(manifest)])
                 jobs[-1].run()
                 return [str(job.job_id) for job in jobs]
@@ -369,141 +397,9 @@ def _watch(
 
     def finished(number: int) -> bool:
         marker = read_marker(path, part_name(number))
-        return marker is not None and _has(marker, plan, missing[number])
+        return marker is not None and has_annotations(marker, plan, missing[number])
 
     return Watch(path, tasks, list(missing), unit="rows", progress=progress, name="annotate", done=finished)
-
-
-def _has(marker: Mapping[str, Any], plan: Plan, folders: Iterable[str]) -> bool:
-    """Whether a part has these annotations as the plan wants them."""
-    return all(marker["annotators"].get(name) == plan.digests[name] for name in folders)
-
-
-class FinishStep(PipelineStep):
-    """The last job of a build on a cluster: duplicates, decisions, `store.json`."""
-
-    type = "🏁 - FINISH"
-    name = "finish store"
-
-    def __init__(self, manifest: CorpusManifest) -> None:
-        super().__init__()
-        self.manifest = manifest
-
-    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
-        """Finish the store on rank 0."""
-        if data:
-            yield from data
-        if rank == 0:
-            plan = make_plan(self.manifest)
-            # The command that submitted this job may still be at it.
-            with lock(Path(self.manifest.output), wait=True):
-                _check_done(plan, range(len(plan.tasks)))
-                _sweep(Path(self.manifest.output))
-                _finish(plan, Silent(), reused_parts=0)
-
-
-def _check_done(plan: Plan, numbers: Sequence[int]) -> None:
-    """Raises UserError unless these parts have their documents and all annotations."""
-    path = Path(plan.manifest.output)
-    missing = []
-    for number in numbers:
-        marker = read_marker(path, part_name(number))
-        if marker is None or not _has(marker, plan, plan.digests):
-            missing.append(part_name(number))
-    if missing:
-        raise UserError(
-            f"{len(missing)} of {len(plan.tasks)} parts could not be made, {missing[0]} first",
-            where=str(path),
-            mend=f"see {path / executors.LOGS}; the same command makes what is missing",
-        )
-
-
-def _finish(plan: Plan, progress: Progress, reused_parts: int) -> BuildSummary:
-    """All parts are there: gather them into the store's contents, then conclude."""
-    path = Path(plan.manifest.output)
-    (path / STORE_JSON).unlink(missing_ok=True)
-    settle(path, list(plan.digests), [part_name(number) for number in range(len(plan.tasks))])
-    files = {"documents", "ledger", *plan.digests}
-    parts, stamps = [], {}
-    for number, listing in enumerate(plan.listing()):
-        marker = read_marker(path, part_name(number))
-        assert marker is not None
-        stamps[marker["part"]] = marker.pop("stamps")
-        marker.pop("key")
-        marker.pop("annotators")
-        marker["files"] = {name: facts for name, facts in marker["files"].items() if name in files}
-        marker["inputs"]["listing"] = listing
-        parts.append(marker)
-    _unique_ids(plan, parts)
-    content: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "name": plan.manifest.name,
-        "description": plan.manifest.description,
-        "stage": dict(plan.stage),
-        "manifest": digest_json([plan.stage, plan.listing()]),
-        "parts": parts,
-        "annotations": {
-            f"{a.name}@{a.version}": {
-                "columns": {name: str(kind) for name, kind in a.columns.items()},
-                "digest": plan.digests[annotation_folder(a)],
-            }
-            for a in plan.annotators
-        },
-        "decisions": {},
-        "incomplete": [[*lost, part["part"]] for part in parts for lost in part["incomplete"]],
-    }
-    atomic_write(path / executors.LOGS / STAMPS, canonical_json(stamps))
-    return _conclude(plan, path, content, progress, reused_parts)
-
-
-def _conclude(
-    plan: Plan, path: Path, content: Mapping[str, Any], progress: Progress, reused_parts: int
-) -> BuildSummary:
-    """Derive annotations, decide, write `store.json`, clear the work folder.
-
-    Where a store is already finished, it says that it lacks whatever is about to be written again.
-    """
-    finished = (path / STORE_JSON).is_file()
-    if not derived.up_to_date(plan, content):
-        annotations = {n: e for n, e in content["annotations"].items() if n not in derived.DERIVED}
-        if finished:
-            write_store(path, {**content, "annotations": annotations, "decisions": {}})
-        content = {**derived.derive(path, plan, content, progress), "decisions": {}}
-    unwanted = [name for name in derived.DERIVED if name not in content["annotations"]]
-    decide.drop_folder(path, [f"annotations/{name}" for name in unwanted])
-    decisions = dict(content["decisions"])
-    policy = plan.manifest.policy
-    if policy is not None and plan.policy is not None and not _decided(content, policy.name, plan):
-        if decisions.pop(policy.name, None) is not None and finished:
-            write_store(path, {**content, "decisions": decisions})
-        decisions[policy.name] = decide.write_decisions(path, content, policy.name, plan.policy, progress)
-    content = {**content, "decisions": dict(sorted(decisions.items()))}
-    stale = [folder.name for folder in (path / "decisions").glob("*") if folder.name not in decisions]
-    decide.drop_folder(path, [f"decisions/{name}" for name in stale])
-    store = write_store(path, content)
-    shutil.rmtree(path / WORK, ignore_errors=True)
-    return _summary(plan.manifest, store, reused_parts=reused_parts)
-
-
-def _unique_ids(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> None:
-    """Ids that come with the rows of a table may come twice; everything else is keyed by where it lies."""
-    if getattr(plan.manifest.source, "id", None) is None or len(parts) < 2:
-        return
-    path = Path(plan.manifest.output)
-    files = [str(path / "documents" / f"{part['part']}.parquet") for part in parts]
-    with duckdb.connect() as database:
-        row = database.execute(
-            "SELECT count(*), min(id) FROM"
-            " (SELECT id FROM read_parquet($files) GROUP BY id HAVING count(*) > 1)",
-            {"files": files},
-        ).fetchone()
-    if row and row[0]:
-        raise UserError(
-            f"{row[0]} ids occur in more than one part, {row[1]} for instance",
-            where="source.id",
-            mend="name a field that identifies documents, or leave `id` out",
-        )
 
 
 def _jobs(path: Path) -> list[str]:

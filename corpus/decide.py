@@ -55,7 +55,7 @@ def decide(manifest: CorpusManifest, progress: Progress | None = None) -> Decisi
 
 def _decide(manifest: CorpusManifest, policy: str, store: Store, progress: Progress | None) -> Decisions:
     path, content = store.path, {**store.content, "decisions": dict(store.content["decisions"])}
-    rules = bind_policy(manifest.model_copy(update={"dedup": None, "ensemble": None}), store.schema)
+    rules = bind_policy(manifest, store.schema)
     assert rules is not None
     key = decision_key(content, rules)
     before = content["decisions"].get(policy)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from corpus.deduplication import Deduplication, Written, annotators_of, normalised
 from corpus.extraction.options import AutoExtraction, Extraction
 from gristmill.base.manifest import Manifest, Model
 
@@ -414,11 +415,9 @@ class CorpusManifest(Manifest):
     """What is measured, once: names, or objects with options."""
     early_drop: str | tuple[dict[str, Any], ...] | None = None
     """Rules by which a document is not even stored: only its id and the reason are kept, in the ledger."""
-    dedup: Literal["exact"] | None = None
-    """Annotate duplicates (`exact.keep`, …); a rule such as `drop: NOT exact.keep` then drops them."""
-    prefer: str | None = None
-    """With `dedup`: SQL order of the copies of a text, of which the first is kept; the earliest, then the
-    longest by default."""
+    dedup: Written | None = None
+    """Annotate what is there twice, documents or pieces of them: a method (`exact`), a list of methods, or
+    an object that says more. A rule such as `drop: NOT exact.keep` then drops."""
     ensemble: Ensemble | None = None
     """Buckets and tiers (`quality.bucket`, `quality.tier`) from the scores of classifiers."""
     policy: Policy | None = None
@@ -436,17 +435,20 @@ class CorpusManifest(Manifest):
                 raise ValueError(f"annotator {shown} is listed twice; `as:` gives it another name")
         return chosen
 
-    @model_validator(mode="after")
-    def _prefer(self) -> CorpusManifest:
-        if self.prefer is not None and self.dedup is None:
-            raise ValueError("`prefer` needs `dedup: exact`")
-        return self
+    @property
+    def deduplication(self) -> Deduplication | None:
+        """The field `dedup`, in full."""
+        return normalised(self.dedup)
 
     @property
     def choices(self) -> tuple[AnnotatorChoice, ...]:
-        """The annotators with their options, and `exact_hash` if deduplication needs it."""
+        """The annotators with their options, and those that deduplication needs."""
         chosen = [AnnotatorChoice(name=a) if isinstance(a, str) else a for a in self.annotators]
         known = {(choice.name, choice.label) for choice in chosen}
-        if self.dedup == "exact" and ("exact_hash", None) not in known:
-            chosen.append(AnnotatorChoice(name="exact_hash"))
+        dedup = self.deduplication
+        for name, label, options in annotators_of(dedup) if dedup is not None else ():
+            if (name, label) not in known:
+                chosen.append(
+                    AnnotatorChoice.model_validate({"name": name, "label": label, "options": options})
+                )
         return tuple(chosen)

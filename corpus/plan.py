@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from corpus.copies import bind_methods, build_methods
+from corpus.derived import Buckets, Derived, add_columns, columns_after, in_order
 from corpus.extraction.engines import resolve, specify
 from corpus.inputs import listing_digest, stamps_digest
 from corpus.manifest import CorpusManifest
@@ -20,7 +22,6 @@ from corpus.store import VERSION, Store
 from filters.base import Annotator
 from filters.conditions import check_boolean, nearest_column, parse_condition
 from filters.decide import BoundRules, bind
-from filters.dedup import exact
 from filters.quality.ensemble import NAME as ENSEMBLE
 from filters.quality.ensemble import VERSION as ENSEMBLE_VERSION
 from filters.quality.ensemble import Ensemble, Thresholds, from_json, read_thresholds
@@ -45,7 +46,8 @@ class Plan:
     tasks: Sequence[Task]
     annotators: tuple[Annotator, ...]
     early: BoundRules | None
-    ensemble: Ensemble | None
+    derived: tuple[Derived, ...]
+    """Annotations that compare documents, each after those whose columns it reads."""
     policy: BoundRules | None
     columns: Mapping[str, pa.DataType]
     """Columns of the annotators and the documents."""
@@ -121,8 +123,8 @@ def make_plan(manifest: CorpusManifest, progress: Progress | None = None, *, wit
     early = None
     if manifest.early_drop is not None:
         early = bind(load_ruleset(manifest.early_drop, "early_drop"), columns)
-    ensemble = resolve_ensemble(manifest, columns)
-    policy = bind_policy(manifest, columns)
+    derived = resolve_derived(manifest, annotators, digests, columns)
+    policy = bind_policy(manifest, columns_after(derived, columns))
     source = build_source(manifest)
     options = manifest.source.model_dump(mode="json", exclude=set(PLACES))
     stage = {
@@ -136,7 +138,7 @@ def make_plan(manifest: CorpusManifest, progress: Progress | None = None, *, wit
         engine = specify(extract)
         stage["extraction"] = f"{engine.name} {engine.version}"
     tasks = source.tasks(progress) if with_tasks else []
-    return Plan(manifest, source, tasks, annotators, early, ensemble, policy, columns, stage, digests)
+    return Plan(manifest, source, tasks, annotators, early, derived, policy, columns, stage, digests)
 
 
 def _annotators(manifest: CorpusManifest) -> tuple[tuple[Annotator, ...], dict[str, str]]:
@@ -190,23 +192,35 @@ def _labels(manifest: CorpusManifest) -> Any:
 
 
 def bind_policy(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> BoundRules | None:
-    """The manifest's policy, bound to the columns of documents, annotators, deduplication and ensemble."""
+    """The manifest's policy, bound to columns."""
     if manifest.policy is None:
         return None
-    types = _with_exact(manifest, columns)
-    ensemble = resolve_ensemble(manifest, columns)
-    if ensemble is not None:
-        types |= {f.name: f.type for f in ensemble.schema if f.name != "id"}
-    return bind(load_ruleset(manifest.policy.rules, "policy.rules"), types)
+    return bind(load_ruleset(manifest.policy.rules, "policy.rules"), columns)
 
 
-def _with_exact(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
-    if manifest.dedup is None:
-        return dict(columns)
-    return dict(columns) | {f.name: f.type for f in exact.SCHEMA if f.name != "id"}
+def resolve_derived(
+    manifest: CorpusManifest,
+    annotators: Sequence[Annotator],
+    digests: Mapping[str, str],
+    columns: Mapping[str, pa.DataType],
+) -> tuple[Derived, ...]:
+    """The methods of deduplication and the ensemble, in order.
+
+    Raises UserError for columns that there will not be, and for columns that two of them write.
+    """
+    methods = build_methods(manifest.deduplication, annotators)
+    types = dict(columns)
+    for method in methods:
+        types = add_columns(types, method.columns)
+    ensemble = resolve_ensemble(manifest, types)
+    buckets = (Buckets(ensemble),) if ensemble is not None else ()
+    for bucket in buckets:
+        types = add_columns(types, bucket.columns)
+    copies = bind_methods(manifest, methods, types, annotators, digests)
+    return in_order([*copies, *buckets])
 
 
-def resolve_ensemble(manifest: CorpusManifest, columns: Mapping[str, pa.DataType]) -> Ensemble | None:
+def resolve_ensemble(manifest: CorpusManifest, types: Mapping[str, pa.DataType]) -> Ensemble | None:
     """The manifest's ensemble over the columns that there will be, with the thresholds that it names.
 
     Raises UserError for a column that there is not or that is no number, and for thresholds that cannot be
@@ -215,7 +229,6 @@ def resolve_ensemble(manifest: CorpusManifest, columns: Mapping[str, pa.DataType
     wanted = manifest.ensemble
     if wanted is None:
         return None
-    types = _with_exact(manifest, columns)
     chosen: dict[str, str] = {}
     for number, name in enumerate(wanted.classifiers):
         where = f"ensemble.classifiers[{number}]"

@@ -5,6 +5,7 @@
     annotations/<name>@<version>/part-00000.parquet    id and the annotator's dotted columns; same rows,
     same order
     decisions/<policy>/part-00000.parquet              id, keep, reason, tier; same rows, same order
+    duplicates/<name>@<version>.parquet                filters.dedup.base: what is there twice
     ledger/part-00000.parquet                          corpus.schema.LEDGER: what never became a document
 
 `store.json` is written last and atomically: a folder without it is no finished store.
@@ -33,6 +34,8 @@ from gristmill.base.errors import UserError, did_you_mean
 FORMAT = "gristmill document store"
 VERSION = 1
 STORE_JSON = "store.json"
+LEDGERS = "duplicates"
+"""Folder of the ledgers of deduplication, one file a method."""
 DECISION_COLUMNS = tuple(name for name in DECISION_SCHEMA.names if name != "id")
 
 
@@ -282,6 +285,9 @@ def file_digests(content: Mapping[str, Any]) -> dict[str, str]:
         for name, entry in content[kind].items():
             for part, digest in entry.get("parts", {}).items():
                 digests[f"{kind}/{name}/{part}.parquet"] = digest
+    for name, entry in content["annotations"].items():
+        if "ledger" in entry:
+            digests[f"{LEDGERS}/{name}.parquet"] = entry["ledger"]
     return dict(sorted(digests.items()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpus.report import duplicates
 from corpus.report import facts as measure
 from corpus.report.compare import Difference, compare
 from corpus.report.facts import Effect, Facts, Histogram
@@ -27,8 +28,8 @@ def page(
     against: str | None = None,
     samples: int = SAMPLES,
 ) -> str:
-    """The page: funnel, rules, scores with their thresholds, languages, tiers, hosts, sampled documents, and
-    the difference to another policy.
+    """The page: funnel, rules, scores with their thresholds, languages, tiers, hosts, sampled documents, what
+    is there twice, and the difference to another policy.
 
     Args:
         store: the store.
@@ -55,6 +56,8 @@ def page(
             ("Scores", _scores(measure.histograms(facts), facts)),
             ("Documents", examples(store, facts, found, samples)),
         ]
+    if (copies := duplicates.section(store, samples)) is not None:
+        parts.append(("Duplicates", copies))
     if policy is not None and against is not None:
         parts.append(("Difference", _difference(store, compare(store, policy, against, samples), read)))
     parts.append(("Languages", _languages(counts)))

@@ -1,8 +1,8 @@
-"""Documents of another store: all, or those that a policy keeps, with personal data masked and repeated pieces
-cut out if so wished.
+"""Documents of another store: all, or those that a policy keeps, with personal data masked and repeated
+pieces cut out if so wished.
 
-A store never changes. To have masked or shortened texts, or only some of the documents, is to make another store of it:
-ids stay as they are, and every document says which store it came from.
+A store never changes. To have masked or shortened texts, or only some of the documents, is to make another
+store of it: ids stay as they are, and every document says which store it came from.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def test_slurm_builds_the_same_store(tmp_path: Path, cluster: Path, monkeypatch:
     submitted = build(wanted)
     assert submitted.submitted
     assert (submitted.digest, submitted.parts, submitted.exit_code) == (None, 3, 0)
-    wait_for(cluster / f"done-{submitted.submitted[1]}", cluster)
+    wait_for(cluster / f"done-{submitted.submitted[-1]}", cluster)
     assert contents(tmp_path / "slurm") == contents(tmp_path / "local")
     outcome = build(wanted)
     assert outcome.reused
@@ -153,7 +153,7 @@ def test_slurm_jobs_are_not_submitted_twice(
     monkeypatch.setenv("FAKE_MODE", "run")
     second = build(wanted).submitted
     assert second != first.submitted
-    wait_for(cluster / f"done-{second[1]}", cluster)
+    wait_for(cluster / f"done-{second[-1]}", cluster)
     assert build(wanted).reused
 
 

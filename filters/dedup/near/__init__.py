@@ -1,0 +1,1 @@
+"""Near duplicates: candidates by MinHash, verified by true Jaccard, each beside a kept copy like it."""

@@ -44,6 +44,12 @@ EARLIEST = "fetched_at ASC NULLS LAST"
 """The order of copies by default; then the longest, where the length is known."""
 
 
+SIMILAR: Mapping[str, float] = {"fineweb": 0.75, "nemotron-cc": 0.8}
+"""Least similarity of near duplicates. FineWeb (arXiv 2406.17557, section 3.3) aims at documents that are at
+least 75 % similar; NeMo Curator's fuzzy deduplication, with which Nemotron-CC was made, at 0.8
+(`jaccard_threshold`)."""
+
+
 @dataclass(frozen=True)
 class Copies:
     """A method with what it compares: a derived annotation."""
@@ -172,11 +178,14 @@ def _method(choice: Choice, annotators: Sequence[Annotator]) -> Method:
 
             return SameUrl(name)
         case NearChoice():
+            from filters.annotators.minhash import MinHash
             from filters.dedup.near.method import Near
 
-            wanted = minhash_label(choice) or "minhash"
-            (signatures,) = [one for one in annotators if one.name == wanted]
-            return Near(signatures.recipe, name=name, signatures=wanted, threshold=choice.threshold)
+            label = minhash_label(choice) or "minhash"
+            found = [one for one in annotators if f"{label}.digest" in one.columns]
+            assert isinstance(found[0], MinHash)
+            threshold = choice.threshold or SIMILAR[choice.recipe]
+            return Near(found[0].recipe, threshold, label, name)
         case SubstringChoice():
             from filters.dedup.substring.method import Substring
 

@@ -48,7 +48,7 @@ class NearChoice(_Choice):
     """Near duplicates: MinHash-LSH, every pair verified: `near.keep`, `near.similarity`, …"""
 
     method: Literal["near"]
-    recipe: str = "fineweb"
+    recipe: Literal["fineweb", "nemotron-cc"] = "fineweb"
     """Published parameters: `fineweb` (5 words, 14 bands of 8) or `nemotron-cc` (24 characters, 20 bands of
     13). What is given beside it replaces its values."""
     unit: Literal["word", "character"] | None = None
@@ -61,12 +61,15 @@ class NearChoice(_Choice):
     """Hashes a band."""
     seed: int | None = Field(default=None, ge=0)
     """Chooses the hash functions."""
+    normalisation: Literal["simplified", "none"] | None = None
+    """Whether case, accents, punctuation, white space and the values of numbers count."""
     threshold: float | None = Field(default=None, gt=0, le=1)
-    """Least Jaccard similarity of two near duplicates; the recipe's by default."""
+    """Least Jaccard similarity of a near duplicate and the kept copy; 0.75 with `fineweb`, 0.8 with
+    `nemotron-cc` by default."""
 
     def recipe_options(self) -> dict[str, Any]:
         """What the annotator `minhash` is told."""
-        given = self.model_dump(include={"recipe", "unit", "n", "bands", "rows", "seed"})
+        given = self.model_dump(include={"recipe", "unit", "n", "normalisation", "bands", "rows", "seed"})
         return {name: value for name, value in given.items() if value is not None}
 
 

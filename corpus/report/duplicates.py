@@ -168,28 +168,17 @@ def section(store: Store, samples: int) -> Markup | None:
 
 
 def _show_clusters(store: Store, found: Clusters) -> Iterable[object]:
-    following = [*(least - 1 for least in SIZES[1:]), None]
-    names = dict(
-        zip(
-            SIZES,
-            (
-                f"{a}" if a == b else f"{a:,} to {b:,}" if b else f"{a:,} and more"
-                for a, b in zip(SIZES, following, strict=True)
-            ),
-            strict=True,
-        )
-    )
     rows = [
         (
-            names[least],
+            _class(least),
             clusters,
             documents,
             Bar(documents / max(1, sum(d for *_, d in found.sizes)), "dropped"),
         )
         for least, clusters, documents in found.sizes
     ]
-    yield table(("copies", "clusters", "documents", ""), rows)
-    if found.similarities:
+    yield table(("", "clusters", "documents", ""), rows)
+    if found.similarities and min(found.similarities) < 1:
         counts, edges = np.histogram(found.similarities, 40, (min(found.similarities) // 0.05 * 0.05, 1))
         figure = histogram(edges.tolist(), {"dropped": counts.tolist()})
         caption = tag("figcaption", tag("b", "similarity"), " of duplicates with the kept copy")
@@ -199,6 +188,14 @@ def _show_clusters(store: Store, found: Clusters) -> Iterable[object]:
     for pair in found.pairs:
         if pair.cluster in known and pair.id in known:
             yield _pair(pair, known[pair.cluster], known[pair.id])
+
+
+def _class(least: int) -> str:
+    """The name of a class of sizes."""
+    following = next((size for size in SIZES if size > least), None)
+    if following is None:
+        return f"{least:,} and more copies"
+    return f"{least:,} copies" if following == least + 1 else f"{least:,} to {following - 1:,} copies"
 
 
 def _pair(pair: Pair, kept: Mapping[str, Any], other: Mapping[str, Any]) -> Markup:

@@ -8,6 +8,7 @@ on how often the work was interrupted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -134,21 +135,22 @@ class Method(Protocol):
 
 def run_stages(stages: Sequence[Stage], workers: int = 1, progress: Progress | None = None) -> None:
     """Run stages on this machine, one after the other, their ranks in so many processes."""
-    for stage in stages:
-        task = (progress or Silent()).task(stage.name, total=stage.tasks, unit="tasks")
-        if workers == 1 or stage.tasks == 1:
-            for rank in range(stage.tasks):
-                run_rank(stage.step, rank, stage.tasks)
-                task.advance()
-        else:
-            with worker_pool(min(workers, stage.tasks)) as pool:
-                ranks = range(stage.tasks)
-                for done in as_completed(
-                    [pool.submit(run_rank, stage.step, rank, stage.tasks) for rank in ranks]
-                ):
+    with contextlib.ExitStack() as resources:
+        most = min(workers, max((stage.tasks for stage in stages), default=1))
+        pool = resources.enter_context(worker_pool(most)) if most > 1 else None
+        for stage in stages:
+            task = (progress or Silent()).task(stage.name, total=stage.tasks, unit="tasks")
+            ranks = range(stage.tasks)
+            if pool is not None and stage.tasks > 1:
+                waiting = [pool.submit(run_rank, stage.step, rank, stage.tasks) for rank in ranks]
+                for done in as_completed(waiting):
                     done.result()
                     task.advance()
-        task.close()
+            else:
+                for rank in ranks:
+                    run_rank(stage.step, rank, stage.tasks)
+                    task.advance()
+            task.close()
 
 
 def run_rank(step: PipelineStep, rank: int, tasks: int) -> None:

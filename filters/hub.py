@@ -1,4 +1,4 @@
-"""Model files and folders by path, or from the Hugging Face Hub at a pinned revision."""
+"""Files and folders of models and data sets by path, or from the Hugging Face Hub at a pinned revision."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _ADDRESS = re.compile(r"hf://([^/@\s]+/[^/@\s]+)(?:@([^/\s]+))?(?:/(\S+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def model_file(ref: str | Path, what: str = "model") -> Path:
+def model_file(ref: str | Path, what: str = "model", kind: str = "model") -> Path:
     """The file that `ref` names: a path, or `hf://organisation/name@commit/path/in/the/repository`.
 
-    A file of the Hub is downloaded once, into the Hub's cache. Raises UserError for an address without a
+    A file of the Hub is downloaded once, into the Hub's cache; `kind` says what sort of repository it is in
+    (`model`, `dataset`). Raises UserError for an address without a
     commit (the next run might get another model), and for a file that cannot be had."""
     if not str(ref).startswith(SCHEME):
         return Path(ref)
@@ -26,10 +27,10 @@ def model_file(ref: str | Path, what: str = "model") -> Path:
         raise UserError(
             f"not an address of a file on the Hub: {ref}", mend="hf://organisation/name@commit/file"
         )
-    return _fetch("hf_hub_download", str(ref), what, repository, file, revision=revision)
+    return _fetch("hf_hub_download", str(ref), what, repository, file, revision=revision, repo_type=kind)
 
 
-def model_folder(ref: str | Path, patterns: Sequence[str], what: str = "model") -> Path:
+def model_folder(ref: str | Path, patterns: Sequence[str], what: str = "model", kind: str = "model") -> Path:
     """The folder that `ref` names: a path, or `hf://organisation/name@commit`.
 
     Of a repository the files that match `patterns` are downloaded once. Raises UserError as `model_file`
@@ -39,9 +40,8 @@ def model_folder(ref: str | Path, patterns: Sequence[str], what: str = "model") 
     repository, revision, file = _parse(str(ref), what)
     if file is not None:
         raise UserError(f"not an address of a repository: {ref}", mend=f"hf://{repository}@{revision}")
-    return _fetch(
-        "snapshot_download", str(ref), what, repository, revision=revision, allow_patterns=list(patterns)
-    )
+    options = {"revision": revision, "allow_patterns": list(patterns), "repo_type": kind}
+    return _fetch("snapshot_download", str(ref), what, repository, **options)
 
 
 def _parse(ref: str, what: str) -> tuple[str, str, str | None]:

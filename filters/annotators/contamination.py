@@ -1,0 +1,115 @@
+"""Items of benchmarks that stand in a text: how much of them, which, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from filters.annotators.per_text import PerText, Positive
+from filters.base import TextView
+from filters.decontaminate.benchmarks import BenchmarkFiles
+from filters.decontaminate.cache import cached_index
+from filters.decontaminate.index import COMMON, LEAST, N, describe_index, load_index
+from gristmill.base.digest import digest_json
+from gristmill.base.errors import UserError
+
+LEAST_SHARE = 0.2
+"""Hits are listed from this share: under it lie phrases that long questions share with other texts."""
+HITS = pa.list_(
+    pa.struct(
+        [
+            ("benchmark", pa.string()),
+            ("item", pa.string()),
+            ("field", pa.string()),
+            ("start", pa.int64()),
+            ("end", pa.int64()),
+            ("share", pa.float64()),
+            ("matched", pa.int64()),
+        ]
+    )
+)
+"""Type of the column of hits, in the order of their starts."""
+
+
+class Contamination(PerText):
+    """n-grams of benchmark questions, choices and solutions in a text.
+
+    contamination.share: the greatest share of one text of an item (a question, a question with its choices, a
+    solution) that stands in one place of the document, 0 to 1: the weight of its n-grams found there over the
+    weight of all; 0 without a hit. contamination.benchmarks: the benchmarks that have hits, by name.
+    contamination.hits: every hit: benchmark, item, field (`question`, `choices`, `answer`), start and end in
+    code points of the text around what was found, its share, and how many different n-grams were found. An
+    item has at most one hit in one place, that with the greatest share. Null for a text without words.
+
+    Args:
+        index: folder of an index (`filters.decontaminate.index`).
+        benchmarks: instead of it, benchmarks by name with their files; the index is built once and kept in
+            the user's cache.
+        n: words of an n-gram.
+        least: words from which a shorter question is looked for as a whole.
+        common: n-grams in more items of a benchmark are no evidence.
+        least_share: hits with a smaller share are not listed and do not count.
+        gap: so many words may lie between two n-grams of one hit; twice n by default.
+    """
+
+    name = "contamination"
+    version = "1"
+    columns: Mapping[str, pa.DataType] = {
+        "contamination.share": pa.float64(),
+        "contamination.benchmarks": pa.list_(pa.string()),
+        "contamination.hits": HITS,
+    }
+    places = frozenset({"index", "benchmarks", "n", "least", "common", "least_share", "gap"})
+    """All options: what they mean is in `identity`."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        index: str | Path | None = None,
+        benchmarks: dict[str, str | list[str] | BenchmarkFiles] | None = None,
+        n: Positive | None = None,
+        least: Positive | None = None,
+        common: Positive | None = None,
+        least_share: Annotated[float, Field(ge=0, le=1)] = LEAST_SHARE,
+        gap: Annotated[int, Field(ge=0)] | None = None,
+    ) -> None:
+        if (index is None) == (not benchmarks):
+            raise UserError("annotator 'contamination' needs one of the options 'index' and 'benchmarks'")
+        given = {"n": n, "least": least, "common": common}
+        if index is not None:
+            for option, value in given.items():
+                if value is not None:
+                    raise UserError(f"option '{option}' of annotator 'contamination': the index says that")
+            self.folder = Path(index)
+        else:
+            self.folder = cached_index(
+                benchmarks or {}, n=n or N, least=min(least or LEAST, n or N), common=common or COMMON
+            )
+        description = describe_index(self.folder)
+        self.least_share = least_share
+        self.gap = 2 * int(description["settings"]["n"]) if gap is None else gap
+        digest = str(description["digest"])
+        self.version = f"1-{digest[:8]}"
+        self.identity = digest_json([digest, least_share, self.gap])
+
+    def measure(self, view: TextView) -> tuple[Any, ...]:
+        index = load_index(self.folder)
+        hits = index.find(view.code_points, self.least_share, self.gap)
+        if not hits:
+            return (None, None, None) if hits is None else (0.0, (), ())
+        rows = [
+            {
+                "benchmark": index.benchmarks[hit.item],
+                "item": index.items[hit.item],
+                "field": hit.field,
+                "start": hit.start,
+                "end": hit.end,
+                "share": hit.share,
+                "matched": hit.matched,
+            }
+            for hit in hits
+        ]
+        return max(hit.share for hit in hits), sorted({row["benchmark"] for row in rows}), rows

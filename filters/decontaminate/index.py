@@ -270,8 +270,8 @@ def read_items(folder: Path) -> list[Item]:
 
 @dataclass(frozen=True)
 class _Grams:
-    """All sequences of all entries: keys, raw hashes of their first words, entry, position; and item and field
-    of the entries."""
+    """All sequences of all entries: keys, raw hashes of their first words, entry, position; and item and
+    field of the entries."""
 
     keys: npt.NDArray[np.uint64]
     anchors: npt.NDArray[np.uint64]

@@ -339,12 +339,12 @@ def test_a_model_of_the_hub_is_fetched_at_its_commit(
     asked: list[tuple[Any, ...]] = []
     commit = "0123456789abcdef0123456789abcdef01234567"
 
-    def file(repository: str, name: str, revision: str) -> str:
-        asked.append((repository, name, revision))
+    def file(repository: str, name: str, revision: str, repo_type: str) -> str:
+        asked.append((repository, name, revision, repo_type))
         return str(dclm)
 
-    def snapshot(repository: str, revision: str, allow_patterns: list[str]) -> str:
-        asked.append((repository, revision))
+    def snapshot(repository: str, revision: str, allow_patterns: list[str], repo_type: str) -> str:
+        asked.append((repository, revision, repo_type))
         assert "*.safetensors" in allow_patterns
         return str(regression)
 
@@ -353,7 +353,7 @@ def test_a_model_of_the_hub_is_fetched_at_its_commit(
     remote = Quality(f"hf://org/name@{commit}/model.bin", published="dclm")
     assert remote.identity == Quality(dclm, published="dclm").identity
     assert Quality(f"hf://org/name@{commit}").identity == Quality(regression).identity
-    assert asked == [("org/name", "model.bin", commit), ("org/name", commit)]
+    assert asked == [("org/name", "model.bin", commit, "model"), ("org/name", commit, "model")]
 
 
 def test_views_are_not_changed(dclm: Path) -> None:

@@ -27,8 +27,9 @@ from filters.annotators.secrets import Secrets
 from filters.annotators.stats import Stats
 from filters.annotators.stop_words import StopWords
 from filters.annotators.url import UrlAnnotator
+from filters.annotators.url_key import UrlKey
 from filters.base import Annotator
-from filters.dedup import exact
+from filters.dedup.exact import Exact
 from filters.naming import renamed
 from filters.quality.ensemble import Ensemble
 from gristmill.base.digest import digest_json
@@ -53,6 +54,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "stats": Stats,
     "stop_words": StopWords,
     "url": UrlAnnotator,
+    "url_key": UrlKey,
 }
 
 
@@ -67,9 +69,8 @@ def known_columns() -> dict[str, pa.DataType]:
     columns: dict[str, pa.DataType] = {}
     for build in ANNOTATORS.values():
         columns |= build.columns
-    for schema in (exact.SCHEMA, Ensemble({}).schema):
-        columns |= {field.name: field.type for field in schema if field.name != "id"}
-    return columns
+    columns |= Exact().columns
+    return columns | {field.name: field.type for field in Ensemble({}).schema if field.name != "id"}
 
 
 def required_options(name: str) -> list[str]:

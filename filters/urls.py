@@ -4,7 +4,8 @@
 
 Small letters, default ports, escapes and dot segments are RFC 3986, section 6.2.2 and 6.2.3; the rest are
 usual conventions of crawlers, which may join two pages that differ in a directory's index or a tracking
-parameter. Normalising twice changes nothing."""
+parameter. Normalising twice changes nothing. What tells pages apart more carefully is
+`filters.annotators.url_key`, made of the same pieces."""
 
 from __future__ import annotations
 
@@ -35,9 +36,10 @@ INDEXES = re.compile(r"(?:index|default)\.(?:html?|shtml|xhtml|php\d?|aspx?|jspx
 MAX_CHARACTERS = 8192
 """A longer URL is none: servers and archives cut at 2,000 to 8,000."""
 
-_PORTS = {"http": "80", "https": "443"}
+PORTS = {"http": "80", "https": "443"}
+"""The ports that need not be named."""
 _URL = re.compile(
-    r"(https?)://(?:[^/?#\\]*@)?(\[[0-9a-f:.]+\]|[^/?#\\:@\[\]]+)(?::(\d*))?([/\\][^?#]*)?(?:\?([^#]*))?(?:#.*)?",
+    r"(https?)://(?:[^/?#\\]*@)?(\[[0-9a-f:.]+\]|[^/?#\\:@\[\]]+)(?::(\d*))?([/\\][^?#]*)?(?:\?([^#]*))?(?:#(.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _IGNORED = re.compile("[\t\n\r]")
@@ -76,21 +78,47 @@ class Url:
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
-def parse_url(text: str | None) -> Url | None:
-    """A normalised URL, or None for what is no address of the web (another scheme, no host, a host that
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of an address of the web: scheme and host normalised, the others as they were written."""
+
+    scheme: str
+    host: str
+    port: str
+    """Without leading zeros; empty where none is named."""
+    path: str
+    query: str
+    fragment: str
+
+
+def split_url(text: str | None) -> Pieces | None:
+    """The pieces of a URL, or None for what is no address of the web (another scheme, no host, a host that
     cannot be)."""
     if not text or len(text) > MAX_CHARACTERS:
         return None
     match = _URL.fullmatch(_IGNORED.sub("", text.strip("".join(map(chr, range(33))))))
     if match is None:
         return None
-    scheme = match[1].lower()
     host = _host(match[2])
     port = (match[3] or "").lstrip("0")
     if host is None or len(port) > 5 or (match[3] and not port):
         return None
-    port = "" if port == _PORTS[scheme] else port
-    return Url(scheme, host, port, _path(match[4] or "/"), _query(match[5] or ""))
+    return Pieces(match[1].lower(), host, port, match[4] or "/", match[5] or "", match[6] or "")
+
+
+def parse_url(text: str | None) -> Url | None:
+    """A normalised URL, or None for what is no address of the web (another scheme, no host, a host that
+    cannot be)."""
+    raw = split_url(text)
+    if raw is None:
+        return None
+    port = "" if raw.port == PORTS[raw.scheme] else raw.port
+    kept = segments(without_session(escape_path(raw.path)))
+    # What a directory's own page and a slash at the end leave may be the same again ("/index.php/index.php").
+    while kept and (not kept[-1] or INDEXES.fullmatch(kept[-1])):
+        kept.pop()
+    kept_query = [item for item in items(escape(raw.query)) if not is_tracking(item)]
+    return Url(raw.scheme, raw.host, port, "/" + "/".join(kept), "&".join(in_order(kept_query)))
 
 
 def normalise_url(text: str | None) -> str | None:
@@ -114,7 +142,7 @@ def _host(raw: str) -> str | None:
     return host if len(host) <= 253 and _HOST.fullmatch(host) else None
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Escapes in one form: unreserved characters as themselves, all others that need it as %XX."""
     if _UNSAFE.search(text) is None and "%" not in text:
         return text
@@ -132,32 +160,41 @@ def _percent(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
 
 
-def _path(raw: str) -> str:
-    path = _escape(raw.replace("\\", "/"))
-    if ";" in path:
-        path = _SESSION_PATH.sub("", path)
+def escape_path(raw: str) -> str:
+    """A path with slashes alone, and escapes in one form."""
+    return escape(raw.replace("\\", "/"))
+
+
+def without_session(path: str) -> str:
+    """A path without the sessions that servers write into it."""
+    return _SESSION_PATH.sub("", path) if ";" in path else path
+
+
+def segments(path: str) -> list[str]:
+    """What stands between the slashes of a path, dot segments resolved (RFC 3986, 5.2.4)."""
     kept: list[str] = []
-    segments = path.split("/")[1:]
-    for segment in segments:
+    between = path.split("/")[1:]
+    for segment in between:
         if segment == "..":
             if kept:
                 kept.pop()
         elif segment != ".":
             kept.append(segment)
-    # What a directory's own page and a slash at the end leave may be the same again ("/index.php/index.php").
-    while kept and (not kept[-1] or INDEXES.fullmatch(kept[-1])):
-        kept.pop()
-    return "/" + "/".join(kept)
+    # "/a/.." is "/" and "/a/." is "/a/".
+    return [*kept, ""] if between[-1] in (".", "..") else kept
 
 
-def _query(raw: str) -> str:
-    if not raw:
-        return ""
-    kept = []
-    for item in _escape(raw).split("&"):
-        name = item.partition("=")[0].lower()
-        if item and name not in TRACKING and name not in SESSION and not name.startswith(_TRACKED_PREFIXES):
-            kept.append(item)
-    # Values of one name stay in their order, which may mean something.
-    kept.sort(key=lambda item: item.partition("=")[0])
-    return "&".join(kept)
+def items(query: str) -> list[str]:
+    """The parameters of a query, each with its value."""
+    return [item for item in query.split("&") if item]
+
+
+def is_tracking(item: str) -> bool:
+    """Whether a parameter says who came or where from, not what is wanted: TRACKING, SESSION."""
+    name = item.partition("=")[0].lower()
+    return name in TRACKING or name in SESSION or name.startswith(_TRACKED_PREFIXES)
+
+
+def in_order(parameters: list[str]) -> list[str]:
+    """Parameters in the order of their names; values of one name stay in theirs, which may mean something."""
+    return sorted(parameters, key=lambda item: item.partition("=")[0])

@@ -6,8 +6,6 @@ from filters.dedup.groups import KeyGroups
 
 NAME = "same_url"
 KEY = "url.key"
-PREFER = "fetched_at DESC NULLS LAST"
-"""The latest copy: of a page that changed, the one that a reader would find now."""
 
 
 class SameUrl(KeyGroups):

@@ -99,7 +99,7 @@ def test_an_order_that_is_none_is_a_users_mistake(tmp_path: Path, prefer: str, t
 def test_under_another_name() -> None:
     exact = Exact("copies", "other.hash")
     assert list(exact.columns) == ["copies.cluster", "copies.size", "copies.keep"]
-    assert exact.needs == ("other.hash",)
+    assert exact.needs == ("other.hash", "other.length")
     assert exact.meaning() != Exact().meaning()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 
 from gristmill.base.manifest import Model
 
@@ -123,10 +123,21 @@ MethodItem = Annotated[
 ]
 
 
+def _distinct(methods: tuple[MethodName | Choice, ...]) -> tuple[MethodName | Choice, ...]:
+    names = [NAMES[method] if isinstance(method, str) else name_of(method) for method in methods]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two methods are called '{name}'; `as:` gives one another name")
+    return methods
+
+
+Methods = Annotated[tuple[MethodItem, ...], Field(min_length=1), AfterValidator(_distinct)]
+
+
 class Deduplication(Model):
     """Which methods, and what is common to them."""
 
-    methods: tuple[MethodItem, ...] = Field(min_length=1)
+    methods: Methods
     """Names, or objects with options. One that reads the columns of another comes after it."""
     prefer: str | None = None
     """SQL order of documents (`quality.tier`, `fetched_at ASC NULLS LAST`, `source`, …): of copies the first
@@ -138,14 +149,6 @@ class Deduplication(Model):
     tasks: int | None = Field(default=None, ge=1)
     """Into how many tasks a stage is cut, for each band or by itself; as many as there are workers by
     default. No result depends on it."""
-
-    @model_validator(mode="after")
-    def _once(self) -> Deduplication:
-        names = [name_of(choice) for choice in self.choices]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two methods are called '{name}'; `as:` gives one another name")
-        return self
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -203,7 +206,7 @@ def normalised(
 
 Written = Annotated[
     Annotated[MethodName, Tag("name")]
-    | Annotated[tuple[MethodItem, ...], Tag("list")]
+    | Annotated[Methods, Tag("list")]
     | Annotated[Deduplication, Tag("mapping")],
     Discriminator(_form),
 ]

@@ -448,6 +448,7 @@ class CorpusManifest(Manifest):
         dedup = self.deduplication
         for name, label, options in annotators_of(dedup) if dedup is not None else ():
             if (name, label) not in known:
+                known.add((name, label))
                 chosen.append(
                     AnnotatorChoice.model_validate({"name": name, "label": label, "options": options})
                 )

@@ -150,7 +150,7 @@ def validate(tree: Tree, model: type[M]) -> M:
         # A mistyped name often brings a second complaint, that the right one is missing: the cause first.
         mistakes.sort(key=lambda mistake: mistake["type"] != "extra_forbidden")
         first = mistakes[0]
-        location = _written_location(tree.values, first["loc"])
+        location = _written_location(tree.values, first["loc"], first["type"] == "missing")
         name = ".".join(map(str, location))
         where = str(tree.place(location) or "")
         mend: str | None = None
@@ -308,14 +308,15 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _written_location(values: Any, location: tuple[int | str, ...]) -> Location:
-    """Pydantic's location without the tags it adds for the branches of a union."""
+def _written_location(values: Any, location: tuple[int | str, ...], missing: bool) -> Location:
+    """Pydantic's location without the tags it adds for the branches of a union; `missing` is a field that is
+    not written."""
     result: list[str | int] = []
     here = values
     for i, part in enumerate(location):
         if _holds(here, part):
             here = here[part]
-        elif i < len(location) - 1 or not isinstance(here, dict):
+        elif not missing or i < len(location) - 1 or not isinstance(here, dict):
             continue
         result.append(part)
     return tuple(result)
@@ -348,8 +349,9 @@ def _is_model(kind: Any) -> bool:
 
 
 def _step(kind: Any, part: int | str) -> list[Any]:
-    if _is_model(kind):
-        if isinstance(part, str) and part in kind.model_fields:
+    # A place in a list says nothing of the model there: all branches stay.
+    if _is_model(kind) and isinstance(part, str):
+        if part in kind.model_fields:
             return _branches(kind.model_fields[part].annotation)
         # The tag of a union's branch: stay where we are if this model is that branch.
         tags = [info.default for info in kind.model_fields.values()]

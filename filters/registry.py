@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from filters.annotators.c4 import C4
+from filters.annotators.contamination import Contamination
 from filters.annotators.exact_hash import ExactHash
 from filters.annotators.fineweb import FineWeb
 from filters.annotators.gopher import Gopher
@@ -37,6 +38,7 @@ from gristmill.base.errors import UserError, did_you_mean
 
 ANNOTATORS: dict[str, type[Any]] = {
     "c4": C4,
+    "contamination": Contamination,
     "exact_hash": ExactHash,
     "fineweb": FineWeb,
     "gopher": Gopher,

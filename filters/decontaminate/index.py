@@ -13,7 +13,8 @@ Entries with n words or more are cut into all their n-grams; questions (with or 
 at least `least` words, are one sequence. A sequence that stands in d items of one benchmark weighs 1/d: it
 says with a chance of 1/d which item is meant (inverse document frequency; of several benchmarks the largest d
 counts, so that the same item in two benchmarks loses nothing). One that stands in more than `common` items,
-or in documents of a clean reference corpus, is no evidence and left out.
+or in documents of a clean reference corpus, is no evidence and left out; so is one of numbers and less than
+two different words besides.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ LEAST = 8
 """Words from which a question shorter than N is looked for as a whole: GPT-3's least n, appendix C."""
 COMMON = 10
 """GPT-3 takes no n-gram for evidence that occurs in more than ten documents, appendix C."""
+NAMES = 2
+"""A sequence with fewer different words that are no numbers is a table, a matrix, or counting."""
 SIEVE_BITS = 16
 """A key: about one miss in a hundred passes."""
 DESCRIPTION = "index.json"
@@ -299,11 +302,12 @@ def _grams(items: Sequence[Item], n: int, least: int) -> _Grams:
                 continue
             any_found = True
             lengths.add(length)
-            found, first = grams_of(hashes, length, least)
-            keys.append(found)
-            anchors.append(first)
-            entries.append(np.full(len(found), len(entry_items), np.int64))
-            positions.append(np.arange(len(found)))
+            found, first, different = grams_of(hashes, length, least)
+            good = np.flatnonzero(different >= NAMES)
+            keys.append(found[good])
+            anchors.append(first[good])
+            entries.append(np.full(len(good), len(entry_items), np.int64))
+            positions.append(good)
             entry_items.append(number)
             entry_fields.append(FIELDS.index(field))
         short += not any_found

@@ -35,18 +35,25 @@ def bits(raw: np.uint64) -> np.uint64:
 
 
 @kernel
-def grams_of(hashes: Hashes, length: int, anchor: int) -> tuple[Hashes, Hashes]:
-    """Keys of all sequences of `length` words, and the raw hashes of their first `anchor` words."""
+def grams_of(hashes: Hashes, length: int, anchor: int) -> tuple[Hashes, Hashes, Numbers]:
+    """Keys of all sequences of `length` words, the raw hashes of their first `anchor` words, and how many
+    different words each has that are no numbers."""
     count = max(0, len(hashes) - length + 1)
     prefix = np.empty(len(hashes) + 1, np.uint64)
     running(hashes, prefix)
     keys = np.empty(count, np.uint64)
     anchors = np.empty(count, np.uint64)
+    names = np.zeros(count, np.int64)
     for index in range(count):
+        for place in range(index, index + length):
+            fresh = hashes[place] & _ONE == 0
+            for earlier in range(index, place):
+                fresh = fresh and hashes[earlier] != hashes[place]
+            names[index] += fresh
         key = scramble(prefix[index + length] - prefix[index] * power(length))
         keys[index] = key | np.uint64(key == np.uint64(0))
         anchors[index] = prefix[index + anchor] - prefix[index] * power(anchor)
-    return keys, anchors
+    return keys, anchors, names
 
 
 @kernel

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from filters.decontaminate.fingerprint import BASIS, fed, finished
+from filters.decontaminate.fingerprint import BASIS, fed, finished, finished_number
 from filters.decontaminate.folding import (
     ALONE,
     AMPERSAND,
@@ -73,7 +73,8 @@ _PER_LEAD, _PER_VOWEL = 588, 28
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text: hashes uint64[n]; where they begin and end in it, code points, int32[n]."""
+    """The words of a text: hashes uint64[n], odd those of numbers; where they begin and end in the text, code
+    points, int32[n]."""
 
     hashes: npt.NDArray[np.uint64]
     starts: npt.NDArray[np.int32]
@@ -278,7 +279,7 @@ def _fill(
                         for index in range(at + 1, kept):
                             raw = fed(raw, np.uint64(table[code_points[index]] & _VALUE))
                     at = end
-            word = finished(raw)
+            word = finished_number(raw)
         elif kind == POINT:
             at += 1
             before = table[code_points[start - 1]] >> _SHIFT if start > 0 else np.uint32(SEPARATOR)
@@ -294,7 +295,7 @@ def _fill(
                 for index in range(at, kept):
                     raw = fed(raw, np.uint64(table[code_points[index]] & _VALUE))
             at = end
-            word = finished(raw)
+            word = finished_number(raw)
         elif kind == ALONE:
             raw = fed(raw, np.uint64(entry & _VALUE))
             at += 1
@@ -313,7 +314,7 @@ def _fill(
                     break
                 entry = table[code_points[at]]
                 kind = entry >> _SHIFT
-            word = finished(raw)
+            word = finished_number(raw)
         elif kind == GREEK:
             letters = 0
             while kind == GREEK or kind == IGNORED:

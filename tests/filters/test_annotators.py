@@ -23,8 +23,9 @@ from gristmill.base.errors import UserError
 from tests.filters.samples import HOSTILE, real_texts
 from tests.filters.test_segmentation import TEXTS
 
-NAMES = [name for name in annotator_names() if not required_options(name)]
-"""Annotators that cannot be without a model file have tests of their own."""
+FILES = ("contamination",)
+NAMES = [name for name in annotator_names() if not required_options(name) and name not in FILES]
+"""Annotators that cannot be without a model or an index have tests of their own."""
 ALL = [build_annotator(name) for name in NAMES]
 
 
@@ -218,7 +219,7 @@ def test_a_pipeline_gets_what_a_call_returns(testdata: Path) -> None:
     ("name", "options", "told"),
     [
         ("gofer", {}, "unknown annotator 'gofer'; did you mean 'gopher'?"),
-        ("zzz", {}, "unknown annotator 'zzz'; valid names: c4, exact_hash"),
+        ("zzz", {}, "unknown annotator 'zzz'; valid names: c4, contamination, exact_hash"),
         (
             "gopher",
             {"stop_word": []},

@@ -19,12 +19,11 @@ from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
 from filters.dedup.base import Job
-from filters.dedup.near.scratch import Files, Int64, Words, bitmap, budget, mark
+from filters.dedup.near.scratch import Files, Int64, Words, budget
 from filters.dedup.numbering import database, read_numbers
 from filters.dedup.tables import write_relation
 from filters.hashing import scramble
 from filters.jit import loop
-from gristmill.base.atomic import atomic_path
 
 BUCKETS = pa.schema([("leader", pa.int64()), ("key", pa.uint64()), ("number", pa.int64())])
 """A bucket: `leader` is its smallest number, which with the key tells it from others. Ordered by all."""
@@ -190,30 +189,3 @@ def _noted(seen: Words, keys: Words, found: npt.NDArray[np.bool_]) -> None:
         word = np.int64((value >> np.uint64(5)) & mask)
         bit = ((value & np.uint64(31)) << _1) | _1
         found[index] = (seen[word] >> bit) & _1 != 0
-
-
-class WantedStep(PipelineStep):
-    """Notes which documents are candidates, one bit a document; one task."""
-
-    type = "🫂 - NEAR"
-    name = "candidates noted"
-
-    def __init__(self, files: Files, keys: Keys) -> None:
-        super().__init__()
-        self.files, self.job, self.keys = files, files.job, keys
-
-    def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
-        """Write the bitmap, unless it is there; hand on what comes in."""
-        if data:
-            yield from data
-        files = self.files
-        if files.wanted.is_file():
-            return
-        with self.track_time():
-            words = bitmap(sum(pq.read_metadata(part.files[0]).num_rows for part in self.job.parts))
-            for each in range(self.keys.bands * self.keys.ranges(self.job)):
-                with pq.ParquetFile(files.buckets(each)) as opened:
-                    for batch in opened.iter_batches(ROWS, columns=["number"]):
-                        mark(words, batch.column(0).to_numpy())
-            with atomic_path(files.wanted) as path:
-                words.tofile(path)

@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
+from filters.dedup.base import Job
+from filters.dedup.near.forest import flatten, join_all
 from filters.dedup.near.pairs import PAIRS
 from filters.dedup.near.scratch import Candidates, Files, budget
-from filters.dedup.near.verify import flatten, join_all
 from gristmill.base.atomic import atomic_path
 from gristmill.base.errors import UserError
 
@@ -38,13 +39,8 @@ class ComponentStep(PipelineStep):
         if target.is_file():
             return
         with self.track_time():
-            count = len(Candidates(self.files))
-            if 8 * count > budget(self.files.job):
-                raise UserError(
-                    f"the components of {count:,} candidates do not fit in {self.files.job.memory_mb} MB",
-                    where="dedup",
-                    mend=f"raise `memory_mb` by {(8 * count - budget(self.files.job) >> 20) + 1}",
-                )
+            count = len(Candidates.read(self.files))
+            check_memory(self.files.job, count)
             if self.before is None:
                 parents = np.arange(count, dtype=np.int64)
             else:
@@ -56,3 +52,14 @@ class ComponentStep(PipelineStep):
             flatten(parents)
             with atomic_path(target) as path:
                 parents.tofile(path)
+
+
+def check_memory(job: Job, candidates: int) -> None:
+    """Raises UserError where 8 bytes a candidate are more than a task of this job may use."""
+    lacking = 8 * candidates - budget(job)
+    if lacking > 0:
+        raise UserError(
+            f"the components of {candidates:,} candidates do not fit in {job.memory_mb} MB",
+            where="dedup",
+            mend=f"raise `memory_mb` by {(lacking >> 20) + 1}",
+        )

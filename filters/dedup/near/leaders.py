@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
-from filters.dedup.near.scratch import Candidates, Files, Int64, budget, read_in_turn
+from filters.dedup.near.scratch import Candidates, Files, Int64, budget, read_in_turn, room
 from filters.dedup.near.shingle_sets import ShingleSets, stretches
 from filters.dedup.near.verify import choose
 from gristmill.base.atomic import atomic_path
@@ -51,7 +51,7 @@ class LeaderStep(PipelineStep):
             atomic_path(target) as path,
             pq.ParquetWriter(path, FOLLOWERS, compression="zstd") as writer,
         ):
-            candidates = Candidates(self.files)
+            candidates = Candidates.read(self.files)
             for members, leaders, similar, more in self._choose(rank, world_size, len(candidates)):
                 compared += more
                 numbers, led = candidates.numbers(members), candidates.numbers(leaders)
@@ -60,7 +60,7 @@ class LeaderStep(PipelineStep):
 
     def _choose(self, rank: int, world_size: int, count: int) -> Iterator[Chosen]:
         sets = ShingleSets(self.files)
-        limit = budget(self.files.job) // 2 // 8
+        limit = room(self.files.job)
         for members, bounds in self._components(count * rank // world_size, count * (rank + 1) // world_size):
             sizes = np.diff(bounds)
             for some in stretches(sizes, _MEMBERS):

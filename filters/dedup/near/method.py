@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters.dedup.base import CLUSTERS, Job, Stage
-from filters.dedup.near.candidates import CandidateStep, Keys, WantedStep
+from filters.dedup.near.candidates import CandidateStep, Keys
 from filters.dedup.near.clusters import ClusterStep
 from filters.dedup.near.components import ComponentStep
 from filters.dedup.near.leaders import LeaderStep
@@ -20,6 +20,7 @@ from filters.dedup.near.pairs import PairStep
 from filters.dedup.near.rest import RestStep
 from filters.dedup.near.scratch import Files
 from filters.dedup.near.shingle_sets import AddressStep, ShingleStep
+from filters.dedup.near.wanted import WantedStep
 from filters.dedup.numbering import database, read_numbers
 from filters.dedup.shingles import Recipe
 from filters.dedup.tables import by_part, write_relation

@@ -16,7 +16,7 @@ from datatrove.data import DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
 
 from filters.dedup.near.candidates import Keys
-from filters.dedup.near.scratch import Candidates, Files, Int64, budget
+from filters.dedup.near.scratch import Candidates, Files, Int64, budget, room
 from filters.dedup.near.shingle_sets import ShingleSets, stretches
 from filters.dedup.near.verify import similarities
 from filters.dedup.numbering import database
@@ -56,7 +56,7 @@ class PairStep(PipelineStep):
     def _pairs(self, rank: int, world_size: int) -> Iterator[tuple[Int64, Int64]]:
         """Pairs of candidates, ordered."""
         files = self.files
-        candidates = Candidates(files)
+        candidates = Candidates.read(files)
         total = sum(pq.read_metadata(part.files[0]).num_rows for part in self.job.parts)
         low, high = (total * place // world_size for place in (rank, rank + 1))
         buckets = [str(files.buckets(each)) for each in range(self.keys.bands * self.keys.ranges(self.job))]
@@ -69,8 +69,9 @@ class PairStep(PipelineStep):
                 params=[buckets, low, high],
             ).to_arrow_reader(PAIRS)
             for batch in reader:
-                a, b = (candidates.ranks(column.to_numpy()) for column in batch.columns)
-                yield a, b
+                a, b = (column.to_numpy() for column in batch.columns)
+                wanted = candidates.among(a)
+                yield candidates.ranks(a[wanted]), candidates.ranks(b[wanted])
 
     def _similar(self, a: Int64, b: Int64) -> Iterator[Edges]:
         sets = ShingleSets(self.files)
@@ -83,7 +84,7 @@ class PairStep(PipelineStep):
         possible = small / large >= self.threshold
         left, right = left[possible], right[possible]
         new = np.diff(left, prepend=-1) != 0
-        for cut in stretches(sizes[right] + sizes[left] * new, budget(self.job) // 4 // 8):
+        for cut in stretches(sizes[right] + sizes[left] * new, room(self.job)):
             needed, near = np.unique(np.concatenate((left[cut], right[cut])), return_inverse=True)
             flat, starts, ends = sets.load(addresses[needed])
             count = len(near) // 2

@@ -19,7 +19,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from filters.dedup.near.candidates import ROWS
 from filters.dedup.near.pairs import Edges, write_edges
-from filters.dedup.near.scratch import Candidates, Files, Int64, Words, budget, read_at
+from filters.dedup.near.scratch import Candidates, Files, Int64, Words, read_at, room
 from filters.dedup.near.shingle_sets import ShingleSets, stretches
 from filters.dedup.near.verify import connect, connect_all
 
@@ -44,7 +44,7 @@ class RestStep(PipelineStep):
                 write_edges(target, self._edges(rank))
 
     def _edges(self, rank: int) -> Iterator[Edges]:
-        limit = budget(self.files.job) // 2 // 8
+        limit = room(self.files.job)
         sets = ShingleSets(self.files)
         for members, labels, bounds in self._buckets(rank):
             addresses = sets.addresses(members)
@@ -82,8 +82,12 @@ class RestStep(PipelineStep):
     def _buckets(self, rank: int) -> Iterator[tuple[Int64, Int64, Int64]]:
         """Buckets of three or more whose documents are not in one component: candidates, their components,
         and the bounds of the buckets."""
-        candidates = Candidates(self.files)
-        for leader, key, number in self._whole(rank):
+        candidates = Candidates.read(self.files)
+        for leaders, keys, numbers in self._whole(rank):
+            wanted = candidates.among(leaders)
+            leader, key, number = leaders[wanted], keys[wanted], numbers[wanted]
+            if not len(number):
+                continue
             members = candidates.ranks(number)
             labels = read_at(self.files.labels("pairs"), np.int64, members)
             new = (np.diff(leader, prepend=-1) != 0) | (np.diff(key, prepend=key[0]) != 0)

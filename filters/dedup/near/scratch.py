@@ -48,6 +48,11 @@ def budget(job: Job) -> int:
     return max(job.memory_mb - FLOOR_MB, job.memory_mb // 4, 64) << 20
 
 
+def room(job: Job) -> int:
+    """How many shingles a task may hold at a time."""
+    return budget(job) // 4 // 8
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """Where things lie in the folder of a job.
@@ -158,10 +163,15 @@ def _select(words: Words, sums: Int64, blocks: Int64, ranks: Int64, found: Int64
 
 
 class Candidates:
-    """Which documents are candidates: a bit a document, and an eighth of that in sums."""
+    """A set of numbers, those of candidates: a bit a document, and an eighth of that in sums."""
 
-    def __init__(self, files: Files) -> None:
-        self.words = np.fromfile(files.wanted, np.uint64)
+    def __init__(self, words: Words) -> None:
+        self.words = words
+
+    @classmethod
+    def read(cls, files: Files) -> Candidates:
+        """Those that a job has noted."""
+        return cls(np.fromfile(files.wanted, np.uint64))
 
     @cached_property
     def _sums(self) -> Int64:

@@ -52,7 +52,7 @@ class ShingleStep(PipelineStep):
         for index in range(rank, len(self.job.parts), world_size):
             if not self.files.index(index).is_file():
                 with self.track_time():
-                    candidates = candidates or Candidates(self.files)
+                    candidates = candidates or Candidates.read(self.files)
                     self._write(index, candidates)
 
     def _write(self, index: int, candidates: Candidates) -> None:
@@ -105,7 +105,7 @@ class AddressStep(PipelineStep):
         if files.addresses.is_file():
             return
         with self.track_time(), atomic_path(files.addresses) as path, path.open("wb") as file:
-            candidates = Candidates(files)
+            candidates = Candidates.read(files)
             # So many of them at a time; the indexes of all parts are read for each stretch.
             stretch = max(budget(self.job) // 2 // ADDRESS.itemsize, 1)
             for first in range(0, len(candidates), stretch):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from filters.dedup.near.forest import join, root
 from filters.dedup.near.scratch import Int64, Words
 from filters.jit import kernel, loop
 
@@ -64,39 +65,6 @@ def similarities(
     found = np.empty(len(left), np.float64)
     _pairs(sets, starts, ends, left, right, threshold, found)
     return found
-
-
-@loop
-def root(parents: Int64, node: int) -> int:
-    """The first node of a node's component; paths are halved on the way."""
-    while parents[node] != node:
-        parents[node] = parents[parents[node]]
-        node = parents[node]
-    return node
-
-
-@loop
-def join(parents: Int64, a: int, b: int) -> None:
-    """Make one component of two; the smaller root stays."""
-    a, b = root(parents, a), root(parents, b)
-    if a < b:
-        parents[b] = a
-    else:
-        parents[a] = b
-
-
-@loop
-def join_all(parents: Int64, left: Int64, right: Int64) -> None:
-    """Join left[k] and right[k] for every k."""
-    for pair in range(len(left)):
-        join(parents, left[pair], right[pair])
-
-
-@loop
-def flatten(parents: Int64) -> None:
-    """Point every node at its root, which no later node is."""
-    for node in range(len(parents)):
-        parents[node] = parents[parents[node]]
 
 
 @loop

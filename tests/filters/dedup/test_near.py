@@ -172,6 +172,29 @@ def test_older_stores(drawn: Any, known: int, seed: int, tmp_path_factory: pytes
     assert outcome.ledger == [row for row in ledger(expected, rows) if row["cluster"] in touched]
 
 
+def test_three_crawls(tmp_path: Path) -> None:
+    """Three stores, each compared with those before it: what each says of its documents is what a run over
+    all documents up to then says, and texts that no new document may change are not read again."""
+    rows = noisy(4, 240)
+    random.Random(5).shuffle(rows)
+    batches = [rows[:120], rows[120:230], rows[230:]]
+    for known in range(3):
+        so_far = [row for batch in batches[: known + 1] for row in batch]
+        folder = tmp_path / str(known)
+        outcome = run(folder, batches[: known + 1], FINEWEB, known=known)
+        expected = twin(so_far, FINEWEB.recipe, 0.6)
+        assert by_id(outcome) == {row["id"]: expected[row["id"]] for row in batches[known]}
+    whole = run(tmp_path / "whole", batches, FINEWEB)
+    new = {row["id"] for row in batches[2]}
+    assert outcome.rows == [row for row in whole.rows if row["id"] in new]
+    touched = {row["near.cluster"] for row in outcome.rows}
+    assert outcome.ledger == [row for row in whole.ledger if row["cluster"] in touched]
+    read, all_read = (
+        (tmp_path / name / "work/near/1/addresses.bin").stat().st_size for name in ("2", "whole")
+    )
+    assert read < all_read / 2
+
+
 def noisy(seed: int, documents: int, words: int = 60) -> list[dict[str, Any]]:
     """Documents of which many are copies of others with words changed."""
     rng = random.Random(seed)

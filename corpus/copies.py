@@ -32,16 +32,19 @@ from corpus.manifest import CorpusManifest
 from corpus.parts import WORK, annotation_folder
 from corpus.store import LEDGERS, Store, part_files
 from filters.base import Annotator
-from filters.conditions import check_boolean, parse_condition, parse_order
+from filters.conditions import Condition, check_boolean, parse_condition, parse_order
+from filters.decide import bind
+from filters.dedup import exact, same_url
 from filters.dedup.base import Job, Method, Part
 from filters.dedup.numbering import number_stage
+from filters.rules import load_ruleset
 from gristmill.base.atomic import atomic_folder, atomic_path, atomic_write, sweep
 from gristmill.base.digest import canonical_json, digest_json, sha256_file
 from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
 
-EARLIEST = "fetched_at ASC NULLS LAST"
-"""The order of copies by default; then the longest, where the length is known."""
+EARLIEST, LATEST = "fetched_at ASC NULLS LAST", "fetched_at DESC NULLS LAST"
+"""Orders of documents by default."""
 
 
 SIMILAR: Mapping[str, float] = {"fineweb": 0.75, "nemotron-cc": 0.8}
@@ -170,13 +173,9 @@ def _method(choice: Choice, annotators: Sequence[Annotator]) -> Method:
     name = name_of(choice)
     match choice:
         case ExactChoice():
-            from filters.dedup.exact import Exact
-
-            return Exact(name)
+            return exact.Exact(name)
         case UrlChoice():
-            from filters.dedup.same_url import SameUrl
-
-            return SameUrl(name)
+            return same_url.SameUrl(name)
         case NearChoice():
             from filters.annotators.minhash import MinHash
             from filters.dedup.near.method import Near
@@ -189,12 +188,12 @@ def _method(choice: Choice, annotators: Sequence[Annotator]) -> Method:
         case SubstringChoice():
             from filters.dedup.substring.method import Substring
 
-            options = choice.model_dump(exclude={"method", "label", "where", "by", "prefer"})
+            options = choice.model_dump(exclude={"method", *ExactChoice.model_fields})
             return Substring(name=name, **options)
         case RepeatedChoice():
             from filters.dedup.pieces import Repeated
 
-            options = choice.model_dump(exclude={"method", "label", "where", "by", "prefer"})
+            options = choice.model_dump(exclude={"method", *ExactChoice.model_fields})
             return Repeated(name=name, **options)
 
 
@@ -223,12 +222,11 @@ def bind_methods(
     found = []
     for number, (choice, method) in enumerate(zip(dedup.choices, methods, strict=True)):
         at = f"dedup.methods[{number}]"
-        prefer = choice.prefer or dedup.prefer or _default_order(method)
+        prefer = choice.prefer or dedup.prefer or _default_order(choice)
         order = parse_order(prefer, columns, f"{at}.prefer" if choice.prefer else "dedup.prefer")
         reads = {*method.needs, *order.columns}
-        if choice.where is not None:
-            condition = parse_condition(choice.where, columns, f"{at}.where")
-            check_boolean(condition, choice.where, columns, f"{at}.where")
+        conditions = _conditions(choice, columns, at)
+        for condition in conditions:
             reads |= set(condition.columns)
         if choice.by is not None:
             reads |= set(parse_condition(choice.by, columns, f"{at}.by").columns)
@@ -241,7 +239,7 @@ def bind_methods(
             Copies(
                 method,
                 prefer,
-                choice.where,
+                " AND ".join(f"coalesce({condition.sql}, false)" for condition in conditions) or None,
                 choice.by,
                 frozenset(reads),
                 dedup.against,
@@ -253,7 +251,29 @@ def bind_methods(
     return found
 
 
-def _default_order(method: Method) -> str:
-    """The earliest copy, then the longest, by the length that the method's annotator has measured."""
-    lengths = [name for name in method.needs if name.endswith((".length", ".shingles"))]
-    return ", ".join([EARLIEST, *(f"{name} DESC" for name in lengths)])
+def _conditions(choice: Choice, columns: Mapping[str, pa.DataType], at: str) -> list[Condition]:
+    """Which documents a method compares: all that make these conditions true."""
+    found = []
+    if choice.where is not None:
+        found.append(parse_condition(choice.where, columns, f"{at}.where"))
+        check_boolean(found[0], choice.where, columns, f"{at}.where")
+    if choice.kept_by is not None:
+        bound = bind(load_ruleset(choice.kept_by, f"{at}.kept_by"), columns)
+        for rule, condition in zip(bound.ruleset.rules, bound.conditions, strict=True):
+            if rule.action == "drop":
+                found.append(Condition(f"NOT coalesce({condition.sql}, false)", condition.columns))
+    return found
+
+
+def _default_order(choice: Choice) -> str:
+    """Of exact copies and near duplicates the earliest, then the longest; of pages of one address the
+    latest."""
+    match choice:
+        case ExactChoice():
+            return exact.PREFER
+        case UrlChoice():
+            return LATEST
+        case NearChoice():
+            return f"{EARLIEST}, {minhash_label(choice) or 'minhash'}.shingles DESC"
+        case _:
+            return EARLIEST

@@ -24,6 +24,9 @@ class _Choice(Model):
     where: str | None = None
     """SQL condition: only documents that make it true are compared (`exact.keep`: each text once). May name
     the columns of other methods."""
+    kept_by: str | None = None
+    """Rule set, by name or file: only documents that it keeps are compared, so that a text that filters drop
+    is no better copy than one that they keep."""
     by: str | None = None
     """SQL expression: only documents with the same value are compared (`language`)."""
     prefer: str | None = None
@@ -37,11 +40,10 @@ class ExactChoice(_Choice):
 
 
 class UrlChoice(_Choice):
-    """Documents with the same normalised URL: `same_url.keep`, …"""
+    """Documents with the same normalised URL: `same_url.keep`, … The latest is kept by default. List the
+    annotator `url_key` to choose what counts as the same."""
 
     method: Literal["url"]
-    trailing_slash: bool = True
-    """Whether `/a/` counts as `/a`."""
 
 
 class NearChoice(_Choice):
@@ -95,6 +97,26 @@ class RepeatedChoice(_Choice):
     method: Literal["repeated"]
     unit: Literal["line", "paragraph", "sentence"] = "line"
     """What is compared."""
+    window: int | None = Field(default=None, ge=1)
+    """Consecutive units that are compared as one; 3 sentences (C4), 1 line, 1 paragraph by default."""
+    fold: tuple[Literal["case", "accents", "numbers", "punctuation", "space"], ...] = (
+        "case",
+        "accents",
+        "numbers",
+        "punctuation",
+        "space",
+    )
+    """What does not count."""
+    least_documents: int = Field(default=2, ge=1)
+    """In how many documents a piece must stand; with 1, twice in one document suffices."""
+    least_words: int = Field(default=0, ge=0)
+    """Pieces with fewer words are left alone."""
+    keep: Literal["first", "none"] = "first"
+    """Whether the occurrence in the preferred document stays, or none: right for boilerplate."""
+    fragment: int = Field(default=0, ge=0)
+    """What is left between cuts and has fewer characters than this is cut as well."""
+    least_remaining: int = Field(default=0, ge=0)
+    """Where fewer characters than this would be left of a text, all of it is cut."""
 
 
 Choice = Annotated[

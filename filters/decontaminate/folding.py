@@ -20,7 +20,7 @@ from filters import characters
 from filters.decontaminate.fingerprint import word_hash
 
 SEPARATOR, LETTER, DIGIT, IGNORED, ALONE, EXPANDED, LIFTED, GREEK = range(8)
-NAMED, BACKSLASH, AMPERSAND, LINE_FEED, COLON, HANGUL, POINT, OPEN = range(8, 16)
+NAMED, BACKSLASH, AMPERSAND, COLON, HANGUL, POINT, OPEN = range(8, 15)
 """Kinds of characters.
 
 SEPARATOR: all that is none of the others. LETTER: a letter or spacing mark; the value is the folded code
@@ -38,7 +38,7 @@ SYMBOLS = {"√": "sqrt", "∠": "angle", "△": "triangle"}
 are dropped, as signs and as commands."""
 GREEK_NAMES = {"lamda": "lambda"}
 """Where LaTeX spells a letter otherwise than Unicode."""
-_KINDS = {"\\": BACKSLASH, "&": AMPERSAND, "\n": LINE_FEED, ":": COLON, "：": COLON, ".": POINT, "{": OPEN}
+_KINDS = {"\\": BACKSLASH, "&": AMPERSAND, ":": COLON, "：": COLON, ".": POINT, "{": OPEN}
 _JOINERS = "\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff"
 _ASSIGNED = (
     (0, 0x3400),

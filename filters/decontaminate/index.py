@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -294,9 +294,7 @@ def _grams(items: Sequence[Item], n: int, least: int) -> _Grams:
     short = 0
     for number, item in enumerate(items):
         any_found = False
-        for field, text in item.texts():
-            code_points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-            hashes = words(code_points).hashes
+        for field, hashes in _entries(item, n):
             length = min(n, len(hashes))
             if length < (n if field == "answer" else least):
                 continue
@@ -324,16 +322,39 @@ def _grams(items: Sequence[Item], n: int, least: int) -> _Grams:
     )
 
 
+def _entries(item: Item, n: int) -> Iterator[tuple[str, npt.NDArray[np.uint64]]]:
+    """Field and words of every entry of an item.
+
+    A single letter at the edge of a text becomes one word with a letter that stands beside it in the document
+    (`find x` before `A. 5`). Texts of so few words that all their sequences would be lost with it are looked
+    for without that word too.
+    """
+    for field, text in item.texts():
+        found = words(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
+        yield field, found.hashes
+        if 2 < len(found) < n + 3:
+            first, last = (_is_run(text[found.starts[edge] : found.ends[edge]]) for edge in (0, -1))
+            for low, high in ((1, 0), (0, 1), (1, 1)):
+                if low <= first and high <= last:
+                    yield field, found.hashes[low : len(found) - high]
+
+
+def _is_run(word: str) -> bool:
+    """Whether a word is made of single letters that stood apart, or is one letter."""
+    return word[:1].isalpha() and (len(word) == 1 or not word.isalpha())
+
+
 def _weights(
     gram: npt.NDArray[np.int64], grams: _Grams, items: Sequence[Item], count: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Weight of every sequence, and in how many items of one benchmark it stands at the most."""
     benchmarks = {name: number for number, name in enumerate(dict.fromkeys(item.benchmark for item in items))}
-    of_item = np.array([benchmarks[item.benchmark] for item in items], np.int64)
-    pairs = np.unique(np.stack([gram, grams.entry_items[grams.entries].astype(np.int64)]), axis=1)
-    per_benchmark, times = np.unique(np.stack([pairs[0], of_item[pairs[1]]]), axis=1, return_counts=True)
+    benchmark = np.array([benchmarks[item.benchmark] for item in items], np.int64)
+    pairs = np.unique(gram * len(items) + grams.entry_items[grams.entries])
+    of_gram, of_item = np.divmod(pairs, len(items))
+    per_benchmark, times = np.unique(of_gram * len(benchmarks) + benchmark[of_item], return_counts=True)
     most = np.zeros(count, np.int64)
-    np.maximum.at(most, per_benchmark[0], times)
+    np.maximum.at(most, per_benchmark // len(benchmarks), times)
     return (1 / np.maximum(most, 1)).astype(np.float32), most
 
 

@@ -178,7 +178,8 @@ def clusters(
     """Sequences of one entry that stand near each other in the document, as one.
 
     The arrays are in order of entry, then start. A new cluster begins where more than `gap` words lie between
-    the end of what was found and the next sequence.
+    the end of what was found and the next sequence, and it does not follow as closely in the entry itself (a
+    table in the middle of a question holds no evidence).
 
     Returns entry, first word, end (the word behind the last), how many different sequences of the entry, and
     the sum of their weights.
@@ -191,7 +192,10 @@ def clusters(
     while first < len(entry):
         last = first + 1
         reached = end[first]
-        while last < len(entry) and entry[last] == entry[first] and start[last] <= reached + gap:
+        while last < len(entry) and entry[last] == entry[first]:
+            shift = (start[last] - start[last - 1]) - (position[last] - position[last - 1])
+            if start[last] > reached + gap and abs(shift) > gap:
+                break
             reached = max(reached, end[last])
             last += 1
         order = first + np.argsort(position[first:last])

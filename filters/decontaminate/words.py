@@ -13,7 +13,7 @@ In one pass over the code points:
   not 7), signs do not (-5 is 5).
 - Superscript and subscript digits are numbers of their own (x², x^2, x^{2}, x_2 are x, 2).
 - Single letters that follow each other are one word whatever stands between them: ab, a b, a\\,b, a + b. In
-  formulas spaces mean nothing, and extraction adds and loses them. A colon or an empty line ends such a run.
+  formulas spaces mean nothing, and extraction adds and loses them. A colon ends such a run.
 - LaTeX commands are read as `filters.decontaminate.latex` says.
 - Han, kana, Thai, Lao, Khmer, Burmese: every letter is a word.
 """
@@ -42,7 +42,6 @@ from filters.decontaminate.folding import (
     KIND_SHIFT,
     LETTER,
     LIFTED,
-    LINE_FEED,
     NAMED,
     POINT,
     SEPARATOR,
@@ -165,7 +164,7 @@ def _is_array(code_points: CodePoints, at: int) -> bool:
         at += 1
     if at + 3 >= len(code_points):
         return False
-    a, b = code_points[at + 1], code_points[at + 2]
+    a, b = code_points[at + 1] | np.uint32(32), code_points[at + 2] | np.uint32(32)
     found: bool = (a == ord("a") and b == ord("r")) or (a == ord("t") and b == ord("a"))
     return found
 
@@ -207,7 +206,6 @@ def _fill(
     # The last word is a run of single letters that may go on, with this raw hash.
     open_run = False
     run = np.uint64(0)
-    lines = 0
     # Arguments of a command that need no braces: one character each.
     loose = 0
     at = 0
@@ -302,10 +300,6 @@ def _fill(
             while _kind(code_points, table, at) == IGNORED and at < length:
                 at += 1
             word = finished(raw)
-        elif kind == LINE_FEED:
-            lines += 1
-            at += 1
-            continue
         elif kind == LIFTED:
             while kind == LIFTED:
                 raw = fed(raw, np.uint64(entry & _VALUE))
@@ -394,15 +388,13 @@ def _fill(
             loose = 0
             continue
         if single:
-            if open_run and lines < 2:
+            if open_run:
                 run = fed(run, value)
                 hashes[count - 1] = finished(run)
                 ends[count - 1] = at
-                lines = 0
                 continue
             run = raw
         open_run = single
-        lines = 0
         if count == room:
             return -1
         hashes[count] = word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from filters.annotators.per_text import OneText, Positive
 from filters.base import Hashes, TextView
-from filters.dedup.minhash import band_keys, digest, family
+from filters.dedup.minhash import Family, band_keys, digest, family
 from filters.dedup.shingles import RECIPES, Normalisation, Recipe, Unit, shingles
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError, did_you_mean
@@ -73,8 +74,13 @@ class MinHash(OneText):
             RECIPES[recipe], **{name: value for name, value in own.items() if value is not None}
         )
         self.identity = digest_json(dataclasses.asdict(self.recipe))
-        self.functions = family(self.recipe)
         self.columns = _columns(self.recipe.bands)
+
+    @cached_property
+    def functions(self) -> Family:
+        """The recipe's hash functions, drawn when the first text comes: looking at an annotator compiles
+        nothing."""
+        return family(self.recipe)
 
     def named(self, label: str) -> MinHash:
         """The annotator with the columns `<label>.band_00` … and the folder `minhash.<label>`."""

@@ -48,7 +48,7 @@ _ASSIGNED = (
     (0x2F800, 0x2FA20),
     (0xE0100, 0xE01F0),
 )
-_HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x2F800), (0x2FA20, 0x33480))
+HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x2F800), (0x2FA20, 0x33480))
 HANGUL_FIRST, HANGUL_END = 0xAC00, 0xD7A4
 
 
@@ -81,7 +81,7 @@ def folding() -> Folding:
     for first, last in _ASSIGNED:
         for code_point in range(first, last):
             table[code_point] = _entry(chr(code_point), classes, expansions, names)
-    for first, last in _HAN:
+    for first, last in HAN:
         table[first:last] = np.arange(first, last, dtype=np.uint32) | np.uint32(ALONE << KIND_SHIFT)
     table[HANGUL_FIRST:HANGUL_END] = HANGUL << KIND_SHIFT
     table.flags.writeable = False

@@ -67,23 +67,30 @@ _RENAMED = {
 
 
 @functools.cache
-def commands() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """A table for `filters.hashing.find`: hashes of names uint64[slots], what to do int64[slots]; and the
-    hashes of the words that RENAMED and more stand for: uint64."""
-    kinds = dict.fromkeys(_DROPPED.split(), DROPPED)
+def kinds() -> dict[str, int | str]:
+    """What to do with every listed command; the word that it is read as for RENAMED ones."""
+    listed: dict[str, int | str] = {}
     for names, kind in (
+        (_DROPPED, DROPPED),
         (_FRACTIONS, FRACTION),
         (_ROOTS, ROOT),
         (_ENVIRONMENTS, ENVIRONMENT),
         (_WITH_ARGUMENT, WITH_ARGUMENT),
     ):
-        kinds |= dict.fromkeys(names.split(), kind)
+        listed |= dict.fromkeys(names.lower().split(), kind)
+    return listed | _RENAMED
+
+
+@functools.cache
+def commands() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """A table for `filters.hashing.find`: hashes of names uint64[slots], what to do int64[slots]; and the
+    hashes of the words that RENAMED and more stand for: uint64."""
+    listed = kinds()
     words = sorted(set(_RENAMED.values()))
-    kinds |= {name: RENAMED + words.index(word) for name, word in _RENAMED.items()}
-    hashes = np.array([word_hash(name.lower()) for name in kinds], np.uint64)
+    hashes = np.array([word_hash(name) for name in listed], np.uint64)
     keys = hash_set(hashes)
     values = np.zeros(len(keys), np.int64)
     places = dict(zip(keys.tolist(), range(len(keys)), strict=True))
-    for key, kind in zip(hashes.tolist(), kinds.values(), strict=True):
-        values[places[key]] = kind
+    for key, kind in zip(hashes.tolist(), listed.values(), strict=True):
+        values[places[key]] = RENAMED + words.index(kind) if isinstance(kind, str) else kind
     return keys, values, np.array([word_hash(word) for word in words], np.uint64)

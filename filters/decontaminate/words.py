@@ -281,7 +281,8 @@ def _fill(
         elif kind == POINT:
             at += 1
             before = table[code_points[start - 1]] >> _SHIFT if start > 0 else np.uint32(SEPARATOR)
-            if before == DIGIT or before == LETTER or _kind(code_points, table, at) != DIGIT:
+            letter = before == LETTER or before == EXPANDED or before == GREEK or before == HANGUL
+            if letter or before == DIGIT or _kind(code_points, table, at) != DIGIT:
                 continue
             end = _after_digits(code_points, table, at, length)
             kept = end

@@ -52,7 +52,7 @@ memory at a time. Part of the store's bytes: a change is a new version of the fo
 FREE_TEXT = ("text", "metadata", "detail")
 """Columns whose minimum and maximum say nothing, and would put whole texts into the footer."""
 UNIQUE = ("id", "text", "url", "metadata", "warc_offset", "path", "exact.hash")
-"""Columns that a dictionary would only make larger."""
+"""Columns that a dictionary would only make larger; so are hashes, uint64."""
 
 
 def parquet_writer(path: str | Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -60,7 +60,7 @@ def parquet_writer(path: str | Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         schema,
-        use_dictionary=[name for name in schema.names if name not in UNIQUE],
+        use_dictionary=[f.name for f in schema if f.name not in UNIQUE and f.type != pa.uint64()],
         write_statistics=[name for name in schema.names if name not in FREE_TEXT],
         **COMPRESSION,
     )

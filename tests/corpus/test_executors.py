@@ -67,7 +67,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def wait_for(path: Path, cluster: Path) -> None:
-    for _ in range(1200):
+    for _ in range(6000):
         if path.exists():
             return
         time.sleep(0.05)
@@ -134,6 +134,30 @@ def test_slurm_annotates_stored_documents(
     assert contents(tmp_path / "s") == contents(tmp_path / "scratch")
     assert documents == {path: path.stat().st_mtime_ns for path in documents}
     assert build(wanted).reused
+
+
+def test_slurm_compares_documents_in_job_arrays(
+    tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    crawl(tmp_path / "crawl", 1, 5)
+    near = {"method": "near", "bands": 1, "rows": 4}
+    dedup = {"methods": [near], "tasks": 1}
+    policy = {"name": "once", "rules": [{"drop": "NOT near.keep", "reason": "near"}]}
+    build(manifest(Path("local"), [Path("crawl")], dedup=dedup, policy=policy))
+    wanted = manifest(Path("slurm"), [Path("crawl")], dedup=dedup, policy=policy, executor=SLURM)
+    submitted = build(wanted).submitted
+    wait_for(cluster / f"done-{submitted[-1]}", cluster)
+    assert contents(tmp_path / "slurm") == contents(tmp_path / "local")
+    assert build(wanted).reused
+    # A method that changed is compared by jobs again; the parts stay.
+    near["threshold"] = 0.95
+    build(manifest(Path("local"), [Path("crawl")], dedup=dedup, policy=policy))
+    wanted = manifest(Path("slurm"), [Path("crawl")], dedup=dedup, policy=policy, executor=SLURM)
+    again = build(wanted).submitted
+    assert 2 < len(again) < len(submitted)
+    wait_for(cluster / f"done-{again[-1]}", cluster)
+    assert contents(tmp_path / "slurm") == contents(tmp_path / "local")
 
 
 def test_slurm_jobs_are_not_submitted_twice(

@@ -25,6 +25,7 @@ COLUMNS = {
     "gopher.mean_word_length": pa.float64(),
     "language.top": pa.string(),
     "exact.keep": pa.bool_(),
+    "near.keep": pa.bool_(),
 }
 
 

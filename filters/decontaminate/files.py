@@ -77,8 +77,8 @@ def read_rows(path: Path, header: Sequence[str] = ()) -> Iterator[Row]:
 
     Args:
         path: .jsonl, .json (a list, or one row), .parquet or .csv, also packed (.zst, .gz, .bz2).
-        header: names of the columns of a CSV file whose first line is none (as many columns, and none of them
-            called as any of these).
+        header: names of the columns of a CSV file without a header (one whose first line has as many columns,
+            and none called as the first of these).
 
     Raises UserError for a file that cannot be read, naming the line.
     """
@@ -147,7 +147,7 @@ def _csv(path: Path, header: Sequence[str]) -> Iterator[Row]:
         first = next(rows, None)
         if first is None:
             return
-        if header and len(first) == len(header) and not set(header) & set(first):
+        if header and len(first) == len(header) and header[0] not in first:
             yield dict(zip(header, first, strict=True))
         else:
             header = first

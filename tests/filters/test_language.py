@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
 import pickle
 import shutil
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import fasttext
@@ -20,45 +17,10 @@ import pytest
 from filters.annotators.language import Language, label_script, packaged_model
 from filters.base import TextView, annotate_texts
 from gristmill.base.errors import UserError
+from tests.filters.hub_server import HubServer
 from tests.filters.samples import HOSTILE, rows
 
 ROOT = Path(__file__).parents[2]
-
-
-class HubServer(http.server.ThreadingHTTPServer):
-    """Answers for files as the Hub does, as far as a download of one file needs it."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.files: dict[str, bytes] = {}
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class _Answer(http.server.BaseHTTPRequestHandler):
-    def do_HEAD(self) -> None:
-        data = self.server.files.get(self.path)  # type: ignore[attr-defined]
-        self.send_response(404 if data is None else 200)
-        if data is not None:
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
-            self.send_header("X-Repo-Commit", self.path.split("/")[4])
-        self.end_headers()
-        self.body = data
-
-    def do_GET(self) -> None:
-        self.do_HEAD()
-        self.wfile.write(self.body or b"")
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hub_server() -> Iterator[HubServer]:
-    with HubServer() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def top(texts: list[str], language: Language | None = None) -> list[str | None]:

@@ -7,13 +7,16 @@ import json
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
-from corpus.store import Store
+from corpus.store import LEDGERS, Store
 from filters.decide import bind, read_columns
 from filters.rules import RuleSet
 from gristmill.base.errors import UserError
 
 MIN_PREFIX = 4
+SHOWN = 20
+"""Most copies or pieces that are shown."""
 
 
 def inspect(store: Store, key: str, rules: RuleSet | None = None) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def inspect(store: Store, key: str, rules: RuleSet | None = None) -> dict[str, A
         "row": row,
         "document": document,
         "annotations": {name: values[name] for name in values if "." in name},
+        "copies": _copies(store, identity),
         "decisions": {},
     }
     for policy in store.policies:
@@ -76,6 +80,31 @@ def inspect(store: Store, key: str, rules: RuleSet | None = None) -> dict[str, A
                 }
             )
     return result
+
+
+def _copies(store: Store, identity: str) -> dict[str, list[dict[str, Any]]]:
+    """What the ledgers of deduplication say of a document, by method: its cluster, or the pieces of it that
+    stand elsewhere."""
+    found = {}
+    for name, entry in store.content["annotations"].items():
+        if "ledger" not in entry:
+            continue
+        file = str(store.path / LEDGERS / f"{name}.parquet")
+        columns = pq.read_schema(file).names
+        condition = (
+            "cluster = (SELECT any_value(cluster) FROM read_parquet($file) WHERE id = $id)"
+            " ORDER BY keep DESC, similarity DESC, id"
+            if "cluster" in columns
+            else "id = $id ORDER BY start"
+        )
+        with duckdb.connect() as database:
+            rows = database.execute(
+                f"SELECT * FROM read_parquet($file) WHERE {condition} LIMIT {SHOWN}",
+                {"file": file, "id": identity},
+            ).fetchall()
+        if rows:
+            found[name.split("@")[0]] = [dict(zip(columns, row, strict=True)) for row in rows]
+    return found
 
 
 def _find(store: Store, key: str, kind: str) -> list[tuple[str, str]]:

@@ -282,6 +282,7 @@ def _print_document(found: dict[str, Any], characters: int) -> None:
     for name, value in found["annotations"].items():
         table.add_row(name, Text(f"{value:.4g}" if isinstance(value, float) else str(value)))
     out.print(table)
+    _print_copies(found["copies"])
     for policy, decision in found["decisions"].items():
         verdict = "kept" if decision["keep"] else f"dropped: {decision['reason']}"
         out.print(
@@ -293,3 +294,19 @@ def _print_document(found: dict[str, Any], characters: int) -> None:
             values = ", ".join(f"{name} = {value}" for name, value in rule["columns"].items())
             out.print(f"  {rule['label']}: {rule['condition']}  [{values}]", markup=False)
     out.print(Text(found["document"]["text"][:characters]))
+
+
+def _print_copies(found: dict[str, list[dict[str, Any]]]) -> None:
+    """A document's copies, and pieces of it that stand elsewhere, by method."""
+    out = console()
+    for method, rows in found.items():
+        clusters = "cluster" in rows[0]
+        told = f"{rows[0]['size']:,} copies" if clusters else "pieces that stand elsewhere"
+        out.print(f"{method}: {told}", markup=False)
+        for row in rows:
+            if clusters:
+                similar = f"  similarity {row['similarity']:.3f}" if row["similarity"] is not None else ""
+                out.print(f"  {'kept' if row['keep'] else 'copy'} {row['id']}{similar}", markup=False)
+            else:
+                where = f"  kept in {row['kept_id']} at {row['kept_start']:,}" if row["kept_id"] else ""
+                out.print(f"  {row['start']:,} to {row['end']:,}{where}", markup=False)

@@ -14,10 +14,12 @@ import pytest
 from corpus.build import build
 from corpus.copies import Copies
 from corpus.derived import in_order
+from corpus.inspect import inspect
 from corpus.manifest import CorpusManifest
 from corpus.store import LEDGERS, Store
 from filters.dedup.near.method import Near
 from gristmill.base.errors import UserError
+from gristmill.cli.main import run_app
 from gristmill.manifests import Tree, validate
 from tests.corpus.stores import contents
 
@@ -179,6 +181,57 @@ def test_against_an_older_store_is_as_from_scratch(tmp_path: Path) -> None:
     build(plain)
     with pytest.raises(UserError, match=r"no annotation 'exact_hash@1' of the same options; add the same"):
         build(wanted)
+
+
+def test_a_document_is_shown_with_its_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "a.jsonl", texts())
+    repeated = {"method": "repeated", "unit": "sentence", "window": 1, "as": "twice"}
+    build(manifest(tmp_path / "s", [file], dedup=["exact", "near", repeated]))
+    store = Store.open(tmp_path / "s")
+    rows = [
+        row
+        for batch in store.documents(["id", "near.keep", "near.cluster", "twice.spans"])
+        for row in batch.to_pylist()
+    ]
+    lost = next(row for row in rows if not row["near.keep"])
+    copies = inspect(store, lost["id"])["copies"]
+    assert copies["near"][0]["id"] == lost["near.cluster"]
+    assert {row["id"]: row["keep"] for row in copies["near"]} == {
+        row["id"]: row["near.keep"] for row in rows if row["near.cluster"] == lost["near.cluster"]
+    }
+    cut = next(row for row in rows if row["twice.spans"])
+    spans = inspect(store, cut["id"])["copies"]["twice"]
+    assert [(span["start"], span["end"]) for span in spans] == [
+        (span["start"], span["end"]) for span in cut["twice.spans"]
+    ]
+    (tmp_path / "m.yaml").write_text(json.dumps(manifest(tmp_path / "s", [file]).model_dump(mode="json")))
+    assert run_app(["corpus", "inspect", str(tmp_path / "m.yaml"), lost["id"]]) == 0
+    assert f"kept {lost['near.cluster']}" in capsys.readouterr().out
+
+
+def test_pieces_are_cut_in_a_store_made_of_this_one(tmp_path: Path) -> None:
+    lines = ["Menu: home, mail, about us.", "All rights reserved."]
+    pages = [f"{lines[0]}\nNothing is like number {word}.\n{lines[1]}" for word in ("one", "two", "three")]
+    rows = [{"id": str(n), "key": str(n), "text": text} for n, text in enumerate([*pages, "\n".join(lines)])]
+    file = write(tmp_path / "a.jsonl", rows)
+    repeated = {"method": "repeated", "unit": "line", "keep": "none", "least_documents": 3}
+    build(manifest(tmp_path / "s", [file], dedup=[repeated], policy=None))
+    source = {"type": "store", "path": str(tmp_path / "s"), "cut": ["repeated.spans"]}
+    summary = build(manifest(tmp_path / "t", [], source=source, dedup=None, policy=None))
+    found = [
+        text for batch in Store.open(tmp_path / "t").documents(["text"]) for text in batch["text"].to_pylist()
+    ]
+    assert [text.strip() for text in found] == [
+        f"Nothing is like number {word}." for word in ("one", "two", "three")
+    ]
+    assert summary.dropped == {"cut:nothing_left": 1}
+    assert summary.masked["cut"] >= 6
+    with pytest.raises(UserError, match=r"source.cut: .*'repeated.share' holds no spans"):
+        build(
+            manifest(
+                tmp_path / "u", [], source={**source, "cut": ["repeated.share"]}, dedup=None, policy=None
+            )
+        )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from filters.annotators.per_text import PerText, Positive
 from filters.base import TextView
 from filters.decontaminate.benchmarks import BenchmarkFiles
 from filters.decontaminate.cache import cached_index
-from filters.decontaminate.index import COMMON, LEAST, N, describe_index, load_index
+from filters.decontaminate.index import COMMON, LEAST, N, checked_index, describe_index
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
 
@@ -91,12 +91,12 @@ class Contamination(PerText):
         description = describe_index(self.folder)
         self.least_share = least_share
         self.gap = 2 * int(description["settings"]["n"]) if gap is None else gap
-        digest = str(description["digest"])
-        self.version = f"1-{digest[:8]}"
-        self.identity = digest_json([digest, least_share, self.gap])
+        self.digest = str(description["digest"])
+        self.version = f"1-{self.digest[:8]}"
+        self.identity = digest_json([self.digest, least_share, self.gap])
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
-        index = load_index(self.folder)
+        index = checked_index(self.folder, self.digest)
         hits = index.find(view.code_points, self.least_share, self.gap)
         if not hits:
             return (None, None, None) if hits is None else (0.0, (), ())

@@ -218,11 +218,10 @@ def build_index(
 
 
 def load_index(folder: Path) -> Index:
-    """The index of a folder, mapped into memory; one a process as long as the folder stays as it is.
+    """The index of a folder, mapped into memory.
 
     Raises UserError where the folder holds no index, one of another format, or one that was damaged."""
-    description = describe_index(folder)
-    return _load(folder, description["digest"])
+    return checked_index(folder, describe_index(folder)["digest"])
 
 
 def describe_index(folder: Path) -> dict[str, Any]:
@@ -256,7 +255,8 @@ def describe_index(folder: Path) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(folder: Path, digest: str) -> Index:
+def checked_index(folder: Path, digest: str) -> Index:
+    """The index of a folder that `describe_index` looked at, with the digest that it had: one a process."""
     description = json.loads((folder / DESCRIPTION).read_bytes())
     arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
     names = pq.read_table(folder / "items.parquet", columns=["benchmark", "item"])

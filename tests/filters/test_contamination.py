@@ -51,7 +51,7 @@ def index(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real(testdata: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Item]]:
-    """The index of all items of the test data's benchmarks (of GSM8K and MATH the test parts), and the items."""
+    """The index of all items of the test data (of GSM8K and MATH the test parts), and the items."""
     items = load_benchmarks(
         {name: str(testdata / "evaluation" / f"{file}.jsonl.zst") for name, file in FILES.items()}
     )

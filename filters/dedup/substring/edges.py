@@ -95,8 +95,8 @@ def byte_points(
     return begun, ended
 
 
-BYTES, CHARACTERS, SPANS = range(3)
-"""How `finish` measures fragments: in bytes, in code points, in units that have places of their own."""
+BYTES, CHARACTERS, WORDS, TOKENS = range(4)
+"""How `finish` measures fragments: by bytes, by code points, by units that have places of their own."""
 
 
 @loop
@@ -164,7 +164,7 @@ def finish(
         current = text[index]
         base, length = bases[current], bases[current + 1] - bases[current]
         unit, last = 0, 0
-        if measure == SPANS:
+        if measure >= WORDS:
             unit, last = offsets[current], offsets[current + 1]
         done = 0
         opened = size
@@ -180,7 +180,7 @@ def finish(
                 stop -= 1
             if stop <= first:
                 continue
-            if measure == SPANS:
+            if measure >= WORDS:
                 while unit < last and starts[unit] < done:
                     unit += 1
             if first == done or (
@@ -202,7 +202,7 @@ def finish(
                 if tail <= head:
                     continue
                 if head > at:
-                    if measure == SPANS and at > first:
+                    if measure == WORDS and at > first:
                         # White space between units goes with the unit before it.
                         pieces[count - 1, 2] = head
                     else:
@@ -215,7 +215,7 @@ def finish(
             if stop > at:
                 count = _piece(pieces, count, current, at, stop, -1, -1, -1)
             done = stop
-        if measure == SPANS:
+        if measure >= WORDS:
             while unit < last and starts[unit] < done:
                 unit += 1
         if (

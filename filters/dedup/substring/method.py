@@ -26,8 +26,9 @@ begin and end between characters, and all spans draw back from combining marks, 
 
 **Cost.** Time is linear in the text, however often something is repeated: a context is compared with the
 first of its kind alone. Three passes over the text. Disk: 9 bytes an anchor (about 0.35 a byte of text), and
-for what is repeated the contexts, compressed. Memory: a block of 32 MiB of text, and as much of a key range
-at a time as there is room for; a range that is too large is worked on in several passes.
+for what is repeated the contexts, compressed. Memory: the text of a row group or 16 MiB, whichever is more,
+about four times over (words: twenty times), and as much of a key range as there is room for; one that is too
+large is worked on in several passes.
 """
 
 from __future__ import annotations

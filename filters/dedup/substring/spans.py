@@ -29,7 +29,7 @@ from filters.dedup.substring.cover import (
     RUN,
     cover,
 )
-from filters.dedup.substring.edges import BYTES, CHARACTERS, SPANS, byte_points, extending, finish
+from filters.dedup.substring.edges import BYTES, CHARACTERS, TOKENS, WORDS, byte_points, extending, finish
 from filters.dedup.substring.sections import Sections
 from filters.dedup.substring.settings import Settings
 from filters.dedup.substring.units import Numbers, Units, code_points, units, utf8
@@ -161,7 +161,7 @@ def _finish(
     kept_begin: Numbers
     kept_end: Numbers
     if firsts.point is None:
-        measure = SPANS
+        measure = WORDS if settings.unit == "words" else TOKENS
         own = units(texts, settings)
         begin, end, kept_begin, kept_end = _span_points(own, text, found, firsts)
     else:

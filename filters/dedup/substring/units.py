@@ -7,6 +7,7 @@ hash adds for a unit comes from a table and depends on the unit alone, so hashes
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,11 @@ def _string_hashes(data: npt.NDArray[np.uint8], offsets: Numbers) -> Hashes:
 
 
 def _words(texts: pa.Array) -> Units:
-    spans = [TextView(text).words for text in texts.to_pylist()]
+    spans = [TextView(text).words for batch in _batches(texts) for text in batch]
     offsets = _offsets([len(found) for found in spans])
     starts = np.concatenate([np.zeros(0, np.int64), *(found.starts for found in spans)])
     ends = np.concatenate([np.zeros(0, np.int64), *(found.ends for found in spans)])
+    del spans
     pieces, places = _gathered(*utf8(texts), offsets, starts, ends)
     strings = pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(places), pa.py_buffer(pieces))
     coded = strings.dictionary_encode()
@@ -185,22 +187,40 @@ def _offsets(lengths: list[int]) -> Numbers:
 
 def _tokens(texts: pa.Array, path: str) -> Units:
     tokenizer = load_tokenizer(path)
-    found = tokenizer.encode_batch(texts.to_pylist(), add_special_tokens=False)
-    places = [np.array(one.offsets, np.int64).reshape(-1, 2) for one in found]
-    for place in places:
-        # Normalisers may leave places out of order.
-        np.maximum.accumulate(place, axis=0, out=place)
-        np.maximum(place[:, 0], place[:, 1], out=place[:, 1])
-    spans = np.concatenate([np.zeros((0, 2), np.int64), *places])
-    codes = np.concatenate([np.zeros(0, np.uint32), *(np.array(one.ids, np.uint32) for one in found)])
+    codes, places, counts = [np.zeros(0, np.uint32)], [np.zeros((0, 2), np.int64)], []
+    for batch in _batches(texts):
+        for found in tokenizer.encode_batch(batch, add_special_tokens=False):
+            codes.append(np.array(found.ids, np.uint32))
+            place = np.array(found.offsets, np.int64).reshape(-1, 2)
+            # Normalisers may leave places out of order.
+            np.maximum.accumulate(place, axis=0, out=place)
+            np.maximum(place[:, 0], place[:, 1], out=place[:, 1])
+            places.append(place)
+            counts.append(len(place))
     size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+    spans = np.concatenate(places)
     return Units(
-        codes,
-        _offsets([len(one) for one in places]),
+        np.concatenate(codes),
+        _offsets(counts),
         plain_table(size),
         np.ascontiguousarray(spans[:, 0]),
         np.ascontiguousarray(spans[:, 1]),
     )
+
+
+_BATCH_BYTES = 1 << 20
+"""The tokenizer takes several hundred bytes a token until its answer is read."""
+
+
+def _batches(texts: pa.Array) -> Iterator[list[str]]:
+    """The texts, so many at a time that they have that many bytes."""
+    _, offsets = utf8(texts)
+    start = 0
+    while start < len(texts):
+        end = int(np.searchsorted(offsets, offsets[start] + _BATCH_BYTES, side="right")) - 1
+        end = max(end, start + 1)
+        yield texts.slice(start, end - start).to_pylist()
+        start = end
 
 
 @functools.lru_cache(1)

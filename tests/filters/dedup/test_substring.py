@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import regex
+import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filters.base import TextView
+from filters.dedup.substring.edges import extending
 from filters.dedup.substring.method import Substring
+from filters.masking import CUT, Masking
 from tests.filters.dedup.jobs import Job, Outcome, compare, parts, shuffled
+from tests.filters.samples import rows as rows_of
 
 Piece = tuple[int, int]
 
@@ -218,3 +225,217 @@ def test_it_finds_what_the_definition_says(  # noqa: PLR0917 (drawn)
         covered = sum(end - start for start, end in found[row["id"]])
         assert row["substring.characters"] == covered
         assert row["substring.share"] == (covered / len(text) if text else None)
+
+
+# Real texts.
+
+
+@pytest.fixture(scope="module")
+def real(testdata: Path) -> list[str]:
+    """Texts in sixteen languages with repeats as they come, and pieces of some planted in others."""
+    rng = random.Random(5)
+    texts = [
+        row["text"][:3000]
+        for name in ("wiki_de", "wiki_ko", "wiki_zh")
+        for row in rows_of(testdata / f"multilingual/{name}.jsonl.zst", 12)
+    ]
+    contexts = {
+        row["lang"]: row["context"] for row in rows_of(testdata / "multilingual/multilingual_rc.jsonl.zst")
+    }
+    texts += [contexts[language] for language in sorted(contexts)]
+    texts += ["👩\u200d👩\u200d👧\u200d👦 family 🇩🇪🇫🇷🇩🇪🇫🇷 flags e\u0301e\u0301e\u0301 marks\r\nกำลัง " * 9]
+    for number in range(0, len(texts), 2):
+        source = rng.choice(texts)
+        start = rng.randrange(max(1, len(source) - 200))
+        at = rng.randrange(len(texts[number]) + 1)
+        piece = source[start : start + rng.randrange(20, 200)]
+        texts[number] = texts[number][:at] + piece + texts[number][at:]
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("unit", "length", "fragment"), [("bytes", 40, 0), ("characters", 25, 30), ("words", 6, 3)]
+)
+def test_real_texts_in_many_languages(
+    tmp_path: Path, real: list[str], unit: Any, length: int, fragment: int
+) -> None:
+    method = Substring(length, unit, fragment=fragment)
+    outcome = cut(tmp_path, documents(real), method, 3, tasks=2)
+    found = spans(outcome)
+    assert [found[f"{number:06}"] for number in range(len(real))] == slow(real, method)
+    check_pieces(real, outcome, method)
+    assert sum(map(bool, found.values())) > 20
+
+
+def test_cuts_part_no_grapheme_clusters(tmp_path: Path, real: list[str]) -> None:
+    """Every span begins and ends where Unicode's grapheme clusters (by `regex`) begin and end."""
+    outcome = cut(tmp_path, documents(real), Substring(20))
+    cuts = 0
+    for number, places in spans(outcome).items():
+        text = real[int(number)]
+        edges = {found.start() for found in regex.finditer(r"\X", text)} | {len(text)}
+        for start, end in places:
+            assert start in edges
+            assert end in edges
+            cuts += 1
+    assert cuts > 200
+
+
+def test_what_counts_as_belonging_to_the_character_before() -> None:
+    """All that `regex` takes for a part of the grapheme cluster, behind a letter, and marks besides."""
+    table = extending()
+    assigned = [
+        point
+        for point in range(sys.maxunicode + 1)
+        # Unassigned ones differ by versions of Unicode; Korean vowels belong to Korean consonants alone.
+        if unicodedata.category(chr(point)) not in ("Cn", "Cs", "Co")
+        and not 0x1160 <= point < 0x1200
+        and not 0xD7B0 <= point < 0xD7FC
+    ]
+    joined = {point for point in assigned if len(regex.findall(r"\X", "a" + chr(point))) == 1}
+    mine = {point for point in assigned if table[point] == 1}
+    assert joined - mine == set()
+    assert all(unicodedata.category(chr(point)) == "Mc" for point in mine - joined)
+    assert len(mine - joined) < 50
+
+
+@pytest.mark.parametrize("name", ["characters", "words"])
+def test_marks_that_belong_together_are_not_parted(tmp_path: Path, name: Any) -> None:
+    texts = ["abcdefgh" + "e\u0301" * 40, "e\u0301" * 40 + "\u0301\u0301x"]
+    outcome = cut(tmp_path, documents(texts), Substring(9, name))
+    for row in outcome.ledger:
+        assert unicodedata.category(texts[int(row["id"])][row["start"]]) != "Mn"
+
+
+def tokenizer(folder: Path, texts: Sequence[str]) -> str:
+    """A byte-level tokenizer that knows some pieces of the texts and takes others byte by byte."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>"],
+        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    made.train_from_iterator(texts, trainer)
+    made.save(str(folder / "tokenizer.json"))
+    return str(folder / "tokenizer.json")
+
+
+def test_tokens(tmp_path: Path, real: list[str]) -> None:
+    texts = [text[:600] for text in real]
+    path = tokenizer(tmp_path, real[:5])
+    known = tokenizers.Tokenizer.from_file(path)
+    outcome = cut(tmp_path, documents(texts), Substring(12, "tokens", tokenizer=path), 3, tasks=3)
+    found = spans(outcome)
+    first: dict[tuple[int, ...], tuple[int, int]] = {}
+    for number, text in enumerate(texts):
+        encoded = known.encode(text, add_special_tokens=False)
+        covered = [False] * len(encoded.ids)
+        for at in range(len(encoded.ids) - 11):
+            kept, place = first.setdefault(tuple(encoded.ids[at : at + 12]), (number, at))
+            if kept < number or place + 12 <= at:
+                covered[at : at + 12] = [True] * 12
+        whole = {
+            point for at, span in zip(covered, encoded.offsets, strict=True) if at for point in range(*span)
+        }
+        parted = {
+            point
+            for at, span in zip(covered, encoded.offsets, strict=True)
+            if not at
+            for point in range(*span)
+        }
+        mine = {point for start, end in found[f"{number:06}"] for point in range(start, end)}
+        assert mine <= whole - parted
+        # What is not cut of it belongs to what stays.
+        for point in (whole - parted) - mine:
+            assert belongs(text, point) or belongs(text, point + 1) or text[point] in "🇩🇪🇫🇷"
+    check_pieces(texts, outcome, Substring(12))
+    assert sum(map(bool, found.values())) > 15
+
+
+LETTERS = {
+    "en": "abcdefghijklmnopqrstuvwxyz ",
+    "zh": "的一是不了人我在有他这中大来上国个到说们",
+    "th": "กขคงจชซดตถทนบปพมยรลวสหอะาเแโไ",
+    "ar": "ابتثجحخدذرزسشصضطظعغفقكلمنهوي ",
+    "emoji": "😀😃😄😁😆😅🤣😂🙂🙃",
+}
+
+
+@given(
+    st.sampled_from(sorted(LETTERS)),
+    st.integers(30, 120),
+    st.integers(0, 2**32),
+    st.integers(1, 4),
+    st.sampled_from(["begin", "middle", "end"]),
+    st.sampled_from(["begin", "middle", "end"]),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_planted_repeat_is_found_and_a_shorter_one_is_not(  # noqa: PLR0917 (drawn)
+    tmp_path_factory: pytest.TempPathFactory,
+    language: str,
+    length: int,
+    seed: int,
+    count: int,
+    here: str,
+    there: str,
+) -> None:
+    """Random texts have no repeats of their own; what is planted lies in any part, at any end."""
+    rng = random.Random(seed)
+
+    def text(size: int) -> str:
+        return "".join(rng.choice(LETTERS[language]) for _ in range(size))
+
+    marks = iter(map(chr, range(0x2460, 0x2500)))
+
+    def plant(piece: str, where: str) -> str:
+        before = "" if where == "begin" else text(rng.randrange(1, 200)) + next(marks)
+        behind = "" if where == "end" else next(marks) + text(rng.randrange(1, 200))
+        return before + piece + behind
+
+    pieces = [text(length) for _ in range(6)]
+    almost = [text(length - 1) for _ in range(6)]
+    texts = [plant(piece, here) for piece in (*pieces, *almost)]
+    texts += [plant(piece, there) for piece in (*pieces, *almost)]
+    outcome = cut(
+        tmp_path_factory.mktemp("planted"),
+        documents(texts),
+        Substring(length, "characters"),
+        count,
+        seed,
+        tasks=count,
+    )
+    found = spans(outcome)
+    for number, text_ in enumerate(texts):
+        planted = number - 12
+        if 0 <= planted < 6:
+            start = text_.index(pieces[planted])
+            assert found[f"{number:06}"] == [(start, start + length)]
+        else:
+            assert found[f"{number:06}"] == []
+    assert [(row["id"], row["kept_id"]) for row in outcome.ledger] == [
+        (f"{number + 12:06}", f"{number:06}") for number in range(6)
+    ]
+
+
+def test_nothing_is_left_to_cut(tmp_path: Path, real: list[str]) -> None:
+    """Cut, with a mark of its own at every cut, texts have no repeats any more."""
+    method = Substring(30)
+    texts = documents(real)
+    first = spans(cut(tmp_path / "first", texts, method, 2))
+    assert sum(map(bool, first.values())) > 20
+    left = []
+    for row in texts:
+        pieces, done = [], 0
+        for number, (start, end) in enumerate(first[row["id"]]):
+            pieces += [row["text"][done:start], f"<{row['id']}/{number}>"]
+            done = end
+        left.append({**row, "text": "".join([*pieces, row["text"][done:]])})
+    again = cut(tmp_path / "again", left, method, 3)
+    assert not any(spans(again).values())
+    # The policy's own cut leaves the same pieces.
+    for row, other in zip(texts, left, strict=True):
+        findings = [(start, end, CUT) for start, end in first[row["id"]]]
+        masked, _ = Masking().mask(row["text"], findings)
+        assert masked == regex.sub(r"<\d+/\d+>", "", other["text"])

@@ -59,7 +59,7 @@ def find_first(settings: Settings, job: Job, rank: int, world_size: int) -> None
     """Write the first places of the contexts of the key ranges of one task."""
     layout = read_layout(job)
     blocks = len(layout.blocks)
-    for number in range(rank, layout.ranges, world_size):
+    for number in range(rank, layout.ranges, world_size) if blocks else []:
         path = scratch(job, "first", number)
         if path.is_file():
             continue
@@ -162,6 +162,7 @@ def _first(found: Contexts, settings: Settings) -> tuple[pa.Table, Numbers]:
     alone = shared[inverse] == 1
     bounds, at, count, kept, offset, _ = first_windows(
         found.codes,
+        found.key[firsts],
         found.offsets[firsts],
         lengths[firsts],
         found.number[best],
@@ -228,6 +229,7 @@ def _begun(codes: Codes, starts: Numbers, sizes: Numbers) -> Numbers:
 @kernel
 def first_windows(
     codes: Codes,
+    keys: Hashes,
     places: Numbers,
     lengths: Numbers,
     number: Numbers,
@@ -239,7 +241,8 @@ def first_windows(
     """Where the windows of different contexts stand first.
 
     Args:
-        codes: all units. places, lengths: where in them each context stands.
+        codes: all units. keys: of the contexts; windows are compared where they are the same.
+        places, lengths: where in `codes` each context stands.
         number, start: where in the corpus it stands first.
         alone: whether no other context has its key.
         length: of a window.
@@ -275,11 +278,11 @@ def first_windows(
             if shift < 0:
                 continue
             begin = place - length + 1
-            value = scramble(total)
+            value = scramble(total ^ keys[index])
             slot = np.int64(value) & mask
             while heads[slot] >= 0:
                 known = heads[slot]
-                if hashes[known] == value:
+                if hashes[known] == value and keys[owner[known]] == keys[index]:
                     if last >= 0 and shown[known] == last + 1:
                         if codes[shown[known] + length - 1] == codes[place]:
                             break

@@ -201,7 +201,7 @@ TEXTS = st.sampled_from(ALPHABETS).flatmap(
     st.integers(1, 3),
     st.integers(0, 5),
 )
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_it_finds_what_the_definition_says(  # noqa: PLR0917 (drawn)
     tmp_path_factory: pytest.TempPathFactory,
     texts: list[str],

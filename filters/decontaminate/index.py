@@ -234,7 +234,7 @@ def describe_index(folder: Path) -> dict[str, Any]:
         raise UserError(
             "no contamination index there",
             where=str(folder),
-            mend="build one with `gristmill corpus decontaminate`",
+            mend="an index is a folder with index.json",
         ) from None
     if (description.get("format"), description.get("normalisation")) != (FORMAT, NORMALISATION):
         raise UserError("a contamination index of another version", where=str(folder), mend="build it again")

@@ -22,8 +22,8 @@ from datatrove.pipeline.base import PipelineStep
 
 from filters.decide import read_columns
 from filters.dedup.base import CLUSTERS, Job, Stage
-from filters.dedup.numbering import database, read_numbers
-from filters.dedup.tables import by_part, write_relation
+from filters.dedup.numbering import read_numbers
+from filters.dedup.tables import by_part, fitted, write_relation
 from gristmill.base.atomic import atomic_path
 from gristmill.base.progress import Progress
 
@@ -98,7 +98,7 @@ class KeyGroups:
         """
         task = progress.task(f"{self.name}: write", total=len(job.parts), unit="parts")
         duplicates = 0
-        with database(job, f"writing {self.name}") as connection:
+        with fitted(job, f"writing {self.name}") as connection:
             connection.execute("CREATE TABLE wanted (part INTEGER)")
             wanted = [index for index, part in enumerate(job.parts) if not part.known]
             connection.register("indexes", pa.table({"part": pa.array(wanted, pa.int32())}))
@@ -127,6 +127,7 @@ class KeyGroups:
                 ),
                 CLUSTERS,
                 ledger,
+                dictionary=True,
             )
         task.close()
         return {"clusters": counted[0][0], "duplicates": duplicates}
@@ -200,7 +201,7 @@ class KeysStep(PipelineStep):
             ],
             ["id", "key", "number", "grp", "row"],
         )
-        with database(self.job, f"the keys of {self.label}") as connection:
+        with fitted(self.job, f"the keys of {self.label}") as connection:
             connection.register("documents", rows)
             keys = connection.sql(
                 f"SELECT md5_number_upper(k) AS high, md5_number_lower(k) AS low, number, {index} AS part,"
@@ -226,7 +227,7 @@ class GroupsStep(PipelineStep):
             yield from data
         target = _groups_files(self.job, self.label)[rank]
         if not target.is_file():
-            with self.track_time(), database(self.job, f"the groups of {self.label}") as connection:
+            with self.track_time(), fitted(self.job, f"the groups of {self.label}") as connection:
                 write_relation(self._members(connection, rank), MEMBERS, target, ROW_GROUP)
 
     def _members(self, connection: duckdb.DuckDBPyConnection, rank: int) -> duckdb.DuckDBPyRelation:

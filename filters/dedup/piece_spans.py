@@ -20,8 +20,9 @@ from datatrove.pipeline.base import PipelineStep
 from filters.base import Offsets, TextView
 from filters.dedup.base import Job
 from filters.dedup.cutting import GOES, MUTE, STAYS, settle, spans
-from filters.dedup.numbering import database, read_numbers
+from filters.dedup.numbering import read_numbers
 from filters.dedup.repeats import Settings, texts
+from filters.dedup.tables import fitted
 from filters.findings import PIECES
 from gristmill.base.atomic import atomic_path
 
@@ -60,7 +61,7 @@ class SpansStep(PipelineStep):
         for index in range(rank, len(self.job.parts), world_size):
             target = self.settings.file(self.job, "spans", index)
             if not self.job.parts[index].known and not target.is_file():
-                with self.track_time(), database(self.job, f"spans of {self.settings.name}") as connection:
+                with self.track_time(), fitted(self.job, f"spans of {self.settings.name}") as connection:
                     self._write(connection, index, target)
 
     def _write(self, connection: duckdb.DuckDBPyConnection, index: int, target: Path) -> None:

@@ -25,10 +25,9 @@ import pyarrow.parquet as pq
 from filters.dedup.base import SPANS, Job, Stage
 from filters.dedup.cutting import Unit
 from filters.dedup.folding import FOLDS, Fold
-from filters.dedup.numbering import database
 from filters.dedup.piece_spans import ROWS, SpansStep, columns
 from filters.dedup.repeats import CutsStep, PiecesStep, Settings
-from filters.dedup.tables import write_relation
+from filters.dedup.tables import fitted, write_relation
 from filters.findings import PIECES
 from gristmill.base.atomic import atomic_path
 from gristmill.base.errors import UserError, did_you_mean
@@ -145,7 +144,7 @@ class Repeated:
                 shutil.copyfile(source, path)
             task.advance()
         task.close()
-        with database(job, f"the ledger of {self.name}") as connection:
+        with fitted(job, f"the ledger of {self.name}") as connection:
             if own:
                 files = [str(self.settings.file(job, "rows", index)) for index in own]
                 connection.read_parquet(files).create_view("rows")
@@ -161,5 +160,6 @@ class Repeated:
                 ),
                 SPANS,
                 ledger,
+                dictionary=True,
             )
         return {"documents": documents, "characters": characters}

@@ -26,8 +26,8 @@ from filters.dedup.base import Job
 from filters.dedup.cutting import Unit, units
 from filters.dedup.folding import Fold, digests, fold_table, windows
 from filters.dedup.groups import key_range
-from filters.dedup.numbering import database, read_numbers
-from filters.dedup.tables import write_relation
+from filters.dedup.numbering import read_numbers
+from filters.dedup.tables import fitted, write_relation
 from gristmill.base.atomic import atomic_path
 
 PIECES = pa.schema(
@@ -56,8 +56,8 @@ CUTS = pa.schema(
     ]
 )
 """`kept_…`: the occurrence that stays; null where none does."""
-RUN = 1 << 19
-"""Pieces that are sorted at a time: about 60 MB."""
+RUN = 1 << 18
+"""Pieces that are sorted at a time: about 30 MB."""
 ROW_GROUP = 1 << 14
 """Rows of a row group: one that a key range or a part does not touch is not read."""
 BATCH = 32
@@ -128,7 +128,9 @@ class PiecesStep(PipelineStep):
         held = 0
         with (
             atomic_path(target) as path,
-            pq.ParquetWriter(path, PIECES, compression="zstd", write_statistics=["high"]) as writer,
+            pq.ParquetWriter(
+                path, PIECES, compression="zstd", use_dictionary=["part"], write_statistics=["high"]
+            ) as writer,
         ):
             for row, text in texts(self.job.parts[index].files[0], numbers >= 0):
                 found = self._pieces(TextView(text), int(numbers[row]), int(groups[row]))
@@ -183,7 +185,7 @@ class CutsStep(PipelineStep):
         if not target.is_file():
             with (
                 self.track_time(),
-                database(self.job, f"repeated pieces of {self.settings.name}") as connection,
+                fitted(self.job, f"repeated pieces of {self.settings.name}") as connection,
             ):
                 write_relation(self._cuts(connection, rank), CUTS, target, ROW_GROUP)
 

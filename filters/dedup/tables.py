@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,21 +11,53 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.dedup.base import Job
+from filters.dedup.numbering import FLOOR_MB, database
 from gristmill.base.atomic import atomic_path
 
 BATCH = 1 << 16
 """Rows that are read at a time."""
 
 
+@contextlib.contextmanager
+def fitted(job: Job, what: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`database`, with as much memory as is left beside what this process holds already: kernels and what
+    earlier tasks have not given back.
+
+    A third is left for what DuckDB takes beyond its limit and for the batches that are read.
+    """
+    with database(job, what) as connection:
+        room = (job.memory_mb - _resident_mb()) * 2 // 3
+        connection.execute(f"SET memory_limit = '{max(room, 64)}MiB'")
+        yield connection
+
+
+def _resident_mb() -> int:
+    """Memory that this process holds, MiB; what is usual where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return FLOOR_MB
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
 def write_relation(
-    relation: duckdb.DuckDBPyRelation, schema: pa.Schema, target: str | Path, row_group: int = BATCH
+    relation: duckdb.DuckDBPyRelation,
+    schema: pa.Schema,
+    target: str | Path,
+    row_group: int = BATCH,
+    dictionary: bool = False,
 ) -> int:
     """Write a result whose order is settled, atomically; returns how many rows there are.
 
-    The bytes depend on the rows alone, not on the batches in which they come.
+    The bytes depend on the rows alone, not on the batches in which they come. Without a dictionary hashes,
+    numbers and ids take less time and space.
     """
     rows = 0
-    with atomic_path(target) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with (
+        atomic_path(target) as path,
+        pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=dictionary) as writer,
+    ):
         for table in _even(relation.to_arrow_reader(BATCH), schema, row_group):
             writer.write_table(table, row_group_size=row_group)
             rows += table.num_rows

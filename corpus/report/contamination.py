@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from corpus.store import Store
+from filters.annotators.contamination import HITS as HIT_TYPE
 from filters.decontaminate.index import describe_index, read_items
 from filters.decontaminate.report import Comparison, Count, Segments, comparisons, counts
 from gristmill.base.errors import UserError
@@ -29,14 +30,16 @@ def contamination_page(store: Store, index: Path, prefix: str = "contamination",
     """
     column = f"{prefix}.hits"
     folder = _annotation(store, column)
+    if folder is None:
+        raise UserError(
+            f"the store has no column '{column}'", mend="list the annotator `contamination` in its manifest"
+        )
     digest = describe_index(index)["digest"]
     if not folder.endswith(f"-{digest[:8]}"):
         raise UserError("the store's hits were found with another index", where=str(index))
     items = {(item.benchmark, item.id): item for item in read_items(index)}
     parts = [store.files(part.name) for part in store.parts]
-    found = counts(
-        [store.path / "annotations" / folder / f"{part.name}.parquet" for part in store.parts], column
-    )
+    found = found_counts(store, column)
     body = [
         tag("h1", f"{store.name}: decontamination"),
         tag(
@@ -58,14 +61,40 @@ def contamination_page(store: Store, index: Path, prefix: str = "contamination",
     return document(f"{store.name}: decontamination", body)
 
 
-def _annotation(store: Store, column: str) -> str:
+def found_counts(store: Store, column: str) -> list[Count]:
+    """What a store's column of hits says of each benchmark of which something was found."""
+    folder = _annotation(store, column)
+    if folder is None:
+        return []
+    return counts(
+        [store.path / "annotations" / folder / f"{part.name}.parquet" for part in store.parts], column
+    )
+
+
+def section(store: Store) -> Markup | None:
+    """The part of a store's page that says how much of the benchmarks was found; None where nobody looked."""
+    columns = [name for name, kind in store.schema.items() if kind == HIT_TYPE]
+    if not columns:
+        return None
+    rows = [
+        (one.benchmark, one.items, one.documents, one.hits)
+        for column in columns
+        for one in found_counts(store, column)
+    ]
+    if not rows:
+        return tag("p", "Nothing was found of the benchmarks.")
+    note = tag(
+        "p", tag("code", "gristmill decontaminate report"), " shows the hits side by side.", class_="dim"
+    )
+    return join([note, table(("benchmark", "items found", "documents", "hits"), rows)])
+
+
+def _annotation(store: Store, column: str) -> str | None:
     """The folder of annotations that has a column."""
     for name in store.annotations:
         if store.parts and column in _columns(store, name):
             return name
-    raise UserError(
-        f"the store has no column '{column}'", mend="list the annotator `contamination` in its manifest"
-    )
+    return None
 
 
 def _columns(store: Store, name: str) -> list[str]:

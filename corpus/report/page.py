@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpus.report import duplicates
+from corpus.report import contamination, duplicates
 from corpus.report import facts as measure
 from corpus.report.compare import Difference, compare
 from corpus.report.facts import Effect, Facts, Histogram
@@ -58,6 +58,8 @@ def page(
         ]
     if (copies := duplicates.section(store, samples)) is not None:
         parts.append(("Duplicates", copies))
+    if (leaks := contamination.section(store)) is not None:
+        parts.append(("Contamination", leaks))
     if policy is not None and against is not None:
         parts.append(("Difference", _difference(store, compare(store, policy, against, samples), read)))
     parts.append(("Languages", _languages(counts)))

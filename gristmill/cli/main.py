@@ -14,7 +14,7 @@ import typer
 
 from gristmill import __version__
 from gristmill.base.errors import UserError
-from gristmill.cli import classifier, corpus, demo, doctor, mix, trace, train
+from gristmill.cli import classifier, corpus, decontaminate, demo, doctor, mix, trace, train
 
 app = typer.Typer(
     name="gristmill",
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(classifier.app, name="classifier")
+app.add_typer(decontaminate.app, name="decontaminate")
 app.add_typer(mix.app, name="mix")
 app.command("train")(train.train)
 app.command("generate")(train.generate)

@@ -20,7 +20,7 @@ from gristmill.base.atomic import atomic_write
 FOLDER = "substring"
 BLOCK_BYTES = 16 << 20
 """A block ends with the row group in which it reaches so many bytes of text. No result depends on it."""
-RANGE_BYTES = 256 << 20
+RANGE_BYTES = 64 << 20
 """Bytes of text for each of which there is a key range, or more ranges. No result depends on it."""
 
 

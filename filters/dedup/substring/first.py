@@ -31,8 +31,8 @@ from filters.jit import kernel
 from gristmill.base.errors import UserError
 
 _BASE = np.uint64(BASE)
-_BYTES_A_WINDOW = 64
-_BYTES_A_UNIT = {"bytes": 4, "characters": 16, "words": 96, "tokens": 48}
+_BYTES_A_WINDOW = 48
+_BYTES_A_UNIT = {"bytes": 3, "characters": 16, "words": 96, "tokens": 48}
 _BYTES_A_CONTEXT = 200
 """What looking for the first places takes in memory (measured)."""
 
@@ -105,7 +105,7 @@ def _read(settings: Settings, job: Job, blocks: int, number: int, one: int, coun
         chosen = np.arange(batch.num_rows)
         if count > 1:
             chosen = chosen[in_pass(batch.column("key").to_numpy(), one, count)]
-            batch = batch.take(pa.array(chosen))
+            batch = _rows(batch, chosen)
         batches.append(batch)
         block.append(np.full(len(chosen), index, np.int64))
         entry.append(chosen)
@@ -116,7 +116,9 @@ def _read(settings: Settings, job: Job, blocks: int, number: int, one: int, coun
                 where="dedup",
                 mend="raise `memory_mb`, or `length`",
             )
-    table = pa.Table.from_batches(batches).combine_chunks()
+    table = pa.Table.from_batches(batches)
+    del batches
+    table = table.combine_chunks()
     lists = table.column("units").combine_chunks()
     values = lists.flatten()
     if settings.unit == "words":
@@ -142,6 +144,24 @@ def _read(settings: Settings, job: Job, blocks: int, number: int, one: int, coun
         None if optional["starts"] is None else optional["starts"].flatten().to_numpy(),
         None if optional["ends"] is None else optional["ends"].flatten().to_numpy(),
     )
+
+
+def _rows(batch: pa.RecordBatch, rows: Numbers) -> pa.RecordBatch:
+    """Some rows; Arrow's `take` is slow with lists."""
+    columns = []
+    for column in batch.columns:
+        if not pa.types.is_large_list(column.type):
+            columns.append(column.take(pa.array(rows)))
+            continue
+        offsets, values = _offsets(column), column.flatten()
+        places = np.concatenate([[0], np.cumsum(np.diff(offsets)[rows])]).astype(np.int64)
+        if pa.types.is_large_string(values.type):
+            inside = gathered(np.arange(len(values)), offsets[rows], places)
+            values = values.take(pa.array(inside))
+        else:
+            values = pa.array(gathered(values.to_numpy(), offsets[rows], places))
+        columns.append(pa.LargeListArray.from_arrays(pa.array(places), values))
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _offsets(lists: pa.Array) -> Numbers:
@@ -309,29 +329,33 @@ def first_windows(
             window += 1
     # All are known: now the runs of neighbours that stand first as neighbours.
     bounds = np.zeros(len(places) + 1, np.int64)
-    room = windows + len(places)
-    first, run = np.empty(room, np.int64), np.empty(room, np.int64)
-    kept, since = np.empty(room, np.int64), np.empty(room, np.int64)
+    found = np.empty((4, 2 * len(places) + 16), np.int64)
+    first, run, kept, since = found[0], found[1], found[2], found[3]
     pieces = window = 0
     for index in range(len(places)):
-        if alone[index]:
-            first[pieces], run[pieces] = 0, lengths[index] - length + 1
-            kept[pieces], since[pieces] = index, 0
-            pieces += 1
-        else:
-            begun = pieces
-            for shift in range(lengths[index] - length + 1):
-                known = different[window]
-                window += 1
-                if (
-                    pieces > begun
-                    and kept[pieces - 1] == owner[known]
-                    and since[pieces - 1] + run[pieces - 1] == offset[known]
-                ):
-                    run[pieces - 1] += 1
-                else:
-                    first[pieces], run[pieces] = shift, 1
-                    kept[pieces], since[pieces] = owner[known], offset[known]
-                    pieces += 1
+        begun = pieces
+        for shift in range(1 if alone[index] else lengths[index] - length + 1):
+            if pieces == len(first):
+                grown = np.empty((4, 2 * pieces), np.int64)
+                grown[:, :pieces] = found
+                found = grown
+                first, run, kept, since = found[0], found[1], found[2], found[3]
+            if alone[index]:
+                first[pieces], run[pieces] = 0, lengths[index] - length + 1
+                kept[pieces], since[pieces] = index, 0
+                pieces += 1
+                continue
+            known = different[window]
+            window += 1
+            if (
+                pieces > begun
+                and kept[pieces - 1] == owner[known]
+                and since[pieces - 1] + run[pieces - 1] == offset[known]
+            ):
+                run[pieces - 1] += 1
+            else:
+                first[pieces], run[pieces] = shift, 1
+                kept[pieces], since[pieces] = owner[known], offset[known]
+                pieces += 1
         bounds[index + 1] = pieces
     return bounds, first[:pieces], run[:pieces], kept[:pieces], since[:pieces], compared

@@ -19,7 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.base import Hashes, Offsets
-from filters.characters import ASSIGNED, CODE_POINTS, P_CATEGORY, PUNCTUATION, SPACE, UNSPACED, class_table
+from filters.characters import (
+    ASSIGNED,
+    CODE_POINTS,
+    DIGIT,
+    P_CATEGORY,
+    PUNCTUATION,
+    SPACE,
+    UNSPACED,
+    class_table,
+)
 from filters.hashing import scramble
 from filters.jit import kernel, loop
 
@@ -75,9 +84,11 @@ def fold_table(folds: tuple[Fold, ...]) -> CodePoints:
             table[code_point] = ord(folded) if folded else _GONE
             if numbers and unicodedata.category(character) == "Nd":
                 table[code_point] = ord("0") | _FIGURE
-    classes = class_table()
+    # Of what a character has become: without its stroke ≠ is a mark. datatrove's punctuation has a digit.
+    classes = class_table()[table & _TARGET]
+    classes[(table & _GONE) > 0] = 0
     spaces, marks = (classes & SPACE) > 0, (classes & (PUNCTUATION | P_CATEGORY)) > 0
-    marks &= ~spaces & ((table & _FIGURE) == 0)
+    marks &= ~spaces & ((classes & DIGIT) == 0)
     if "punctuation" in folds:
         table[marks] = ord(" ")
     if "space" in folds:

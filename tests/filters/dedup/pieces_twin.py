@@ -49,7 +49,7 @@ def _bare(c: str) -> str:
 
 def is_mark(c: str) -> bool:
     known = c in PUNCTUATION_SET or unicodedata.category(c)[0] == "P"
-    return known and not c.isspace() and unicodedata.category(c) != "Nd"
+    return known and not c.isspace() and not c.isdigit()
 
 
 def units(text: str, unit: str) -> list[tuple[int, int, int]]:

@@ -75,8 +75,13 @@ class Watch:
                 fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            self.ticks[each] = int(fields[11]) + int(fields[12])
             total += int(fields[21]) * (os.sysconf("SC_PAGE_SIZE") // 1024)
+            # Workers are children of one process that the command has started: what ended ones have used is
+            # counted there.
+            if each == str(pid):
+                self.ticks[each] = int(fields[11]) + int(fields[12])
+            elif fields[1] == str(pid):
+                self.ticks[each] = sum(map(int, fields[11:15]))
         self.peak_kb = max(self.peak_kb, total)
 
     @property
@@ -249,8 +254,8 @@ def true_jaccard(left: str, right: str) -> float:
 
 
 def quality(folder: Path, generator: generated.Generator) -> dict[str, Any]:
-    """Reported pairs that are right, and planted ones that were found, of a sample of each: those of which not
-    both are kept."""
+    """Reported pairs that are right, and planted ones that were found (not both are kept), of a sample of
+    each."""
     rng = random.Random(1)
     ledger = pq.read_table(folder / "ledger.parquet", columns=["id", "cluster", "similarity"])
     chosen = sorted(rng.sample(range(ledger.num_rows), min(RECHECKED, ledger.num_rows)))

@@ -119,19 +119,31 @@ def document(number: int, words: Sequence[int], score: float = 0.0, language: st
     return {"id": f"{number:03}", "text": text, "score": score, "language": language}
 
 
-WORDS = st.lists(st.integers(0, 9), max_size=12)
-DRAWN = st.lists(
-    st.tuples(WORDS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["de", "en"])), max_size=40
-)
+def crowd(seed: int, count: int) -> list[dict[str, Any]]:
+    """Documents that are more or less alike: sets of a few words, most of them another one's with some words
+    more or less."""
+    rng = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    sets: list[set[int]] = []
+    for number in range(count):
+        words = set(rng.sample(range(20), rng.randint(0, 10)))
+        if sets and rng.random() < 0.8:
+            words = rng.choice(sets) ^ set(rng.sample(range(20), rng.randint(0, 3)))
+        sets.append(words)
+        score, language = rng.choice([0.0, 0.5, 1.0]), rng.choice(["de", "en", "en", "en"])
+        rows.append(document(number, sorted(words), score, language))
+    return rows
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(drawn=DRAWN, threshold=st.sampled_from([0.3, 0.5, 0.75, 1.0]), tasks=st.integers(1, 5), data=st.data())
+DRAWN = st.builds(crowd, st.integers(0, 1 << 30), st.integers(0, 60))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=DRAWN, threshold=st.sampled_from([0.3, 0.5, 0.75, 1.0]), tasks=st.integers(1, 5), data=st.data())
 def test_twin(
-    drawn: Any, threshold: float, tasks: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+    rows: Any, threshold: float, tasks: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """What comes out is what comparing all pairs gives, whatever the order, parts and tasks."""
-    rows = [document(number, *one) for number, one in enumerate(drawn)]
     by = data.draw(st.sampled_from([None, "language"]))
     batches = shuffled(rows, data.draw(st.integers(0, 99)), data.draw(st.integers(1, 4)))
     outcome = run(tmp_path_factory.mktemp("near"), batches, threshold=threshold, tasks=tasks, by=by)
@@ -143,13 +155,12 @@ def test_twin(
     assert outcome.facts == {"clusters": clusters, "duplicates": duplicates}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(drawn=DRAWN, room=st.integers(1, 40), seed=st.integers(0, 99))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=DRAWN, room=st.integers(1, 40), seed=st.integers(0, 99))
 def test_sets_beyond_memory(
-    drawn: Any, room: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+    rows: Any, room: int, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Buckets and components that do not fit in memory are worked through in blocks, to the same end."""
-    rows = [document(number, *one) for number, one in enumerate(drawn)]
     with pytest.MonkeyPatch.context() as patch:
         for module in (leaders, pairs, rest):
             patch.setattr(module, "room", lambda job: room)
@@ -157,12 +168,11 @@ def test_sets_beyond_memory(
     assert by_id(outcome) == twin(rows, WEAK.recipe, 0.4)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(drawn=DRAWN, known=st.integers(1, 3), seed=st.integers(0, 99))
-def test_older_stores(drawn: Any, known: int, seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=DRAWN, known=st.integers(1, 3), seed=st.integers(0, 99))
+def test_older_stores(rows: Any, known: int, seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Next to older stores new documents are annotated as if all were new; the ledger tells what changes for
     old ones."""
-    rows = [document(number, *one) for number, one in enumerate(drawn)]
     batches = shuffled(rows, seed, 4)
     outcome = run(tmp_path_factory.mktemp("near"), batches, threshold=0.4, known=known, tasks=2)
     expected = twin(rows, WEAK.recipe, 0.4)
@@ -193,6 +203,39 @@ def test_three_crawls(tmp_path: Path) -> None:
         (tmp_path / name / "work/near/1/addresses.bin").stat().st_size for name in ("2", "whole")
     )
     assert read < all_read / 2
+
+
+def test_equal_to_an_old_one(tmp_path: Path) -> None:
+    """A new document that has the shingles of an old one finds the copy that the old one has."""
+    words = list(range(12))
+    old = [document(0, words, 1.0), document(1, words[:-1], 0.5)]
+    new = [document(2, words[:-1])]
+    outcome = run(tmp_path, [old, new], known=1)
+    expected = twin(old + new, WEAK.recipe, 0.6)
+    assert expected["002"]["near.cluster"] == "000"
+    assert by_id(outcome) == {"002": expected["002"]}
+    assert outcome.ledger == ledger(expected, old + new)
+
+
+def test_not_compared(tmp_path: Path) -> None:
+    """Documents that the condition leaves out have nulls, and are nobody's copy; a text without a word is."""
+    words = list(range(10))
+    rows = [document(0, words, 1.0), document(1, words), document(2, words, 0.5), document(3, [])]
+    outcome = run(tmp_path, [rows, []], where="score < 1")
+    nothing = dict.fromkeys(["cluster", "size", "keep", "similarity"])
+    assert by_id(outcome)["000"] == {
+        "id": "000",
+        **{f"near.{name}": value for name, value in nothing.items()},
+    }
+    rest = twin(rows[1:], WEAK.recipe, 0.6)
+    assert [by_id(outcome)[row["id"]] for row in rows[1:]] == [rest[row["id"]] for row in rows[1:]]
+    assert [row["id"] for row in outcome.ledger] == ["002", "001"]
+
+
+def test_nothing(tmp_path: Path) -> None:
+    """No part at all, and parts without documents."""
+    assert run(tmp_path / "none", []).facts == {"clusters": 0, "duplicates": 0}
+    assert run(tmp_path / "empty", [[], []]).rows == []
 
 
 def noisy(seed: int, documents: int, words: int = 60) -> list[dict[str, Any]]:

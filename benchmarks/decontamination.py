@@ -17,7 +17,8 @@ used), and a set of 13-word tuples in plain Python as GPT-3's appendix C describ
 punctuation).
 
 Rephrased items: the rows of LMSYS' "Rethinking Benchmark and Contamination" (arXiv 2311.04850) whose
-originals are at hand: GSM8K and HumanEval rephrased, HumanEval in Python again and in other languages.
+originals are at hand: GSM8K and HumanEval rephrased, HumanEval in other languages; by exact sequences, and
+with the option `similar` at several thresholds, with the false hits of each on the documents of prose.
 
     python benchmarks/decontamination.py [--quick] [--json]
 
@@ -51,7 +52,7 @@ from datatrove.utils.hashing import HashConfig
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from filters.annotators.contamination import Contamination
+from filters.annotators.contamination import LEAST_SHARE, Contamination
 from filters.base import TextView, annotate_texts
 from filters.decontaminate.benchmarks import load_benchmarks
 from filters.decontaminate.index import N, build_index, load_index
@@ -75,6 +76,8 @@ PROSE = (
     *("multilingual/register_web_fr_sv", "multilingual/multilingual_rc"),
 )
 WORDS, UNSPACED_CHARACTERS = 500, 1000
+SIMILARITIES = (0.5, 0.55, 0.6, 0.65)
+"""Thresholds of the search for items said in other words."""
 FOUND = 0.5
 """The share from which a planted item counts as found."""
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -149,7 +152,7 @@ def recall(
     found = 0
     for number in chosen:
         item = items[number]
-        _, _, hits = annotator.measure(TextView(planted(around, number, dress(item.question))))
+        _, _, hits, *_ = annotator.measure(TextView(planted(around, number, dress(item.question))))
         found += any(
             (hit["benchmark"], hit["item"]) == (item.benchmark, item.id) and hit["share"] >= FOUND
             for hit in hits
@@ -166,7 +169,7 @@ def false_hits(
     for name, text in texts:
         count += 1
         start = time.process_time()
-        share, _, found = annotator.measure(TextView(text))
+        share, _, found, *_ = annotator.measure(TextView(text))
         seconds += time.process_time() - start
         if share:
             hits += 1
@@ -230,8 +233,8 @@ def timed(
     return {name: statistics.median(values) for name, values in measured.items()}
 
 
-def rephrased(found: Callable[[str], bool]) -> dict[str, float]:
-    """The share of rephrased items that are found, by kind."""
+def rephrased(found: Callable[[str], float]) -> dict[str, list[float]]:
+    """A value of every rephrased item whose original is at hand, by kind."""
     kinds = {
         "rephrase_gsm8k": "gsm8k_rephrased",
         "humaneval_python": "humaneval_rephrased",
@@ -239,11 +242,36 @@ def rephrased(found: Callable[[str], bool]) -> dict[str, float]:
         "humaneval_js": "humaneval_translated_js",
         "HumanEval": "humaneval_verbatim",
     }
-    counts: dict[str, list[bool]] = defaultdict(list)
+    values: dict[str, list[float]] = defaultdict(list)
     for row in rows("evaluation/llm_decontaminator"):
         if row["set"] in kinds and row["row"]["text"].strip():
-            counts[kinds[row["set"]]].append(found(row["row"]["text"]))
-    return {kind: sum(values) / len(values) for kind, values in sorted(counts.items())}
+            values[kinds[row["set"]]].append(found(row["row"]["text"]))
+    return dict(sorted(values.items()))
+
+
+def reaching(values: Sequence[float], least: float) -> float:
+    """The share of values that are at least so large."""
+    return sum(value >= least for value in values) / len(values)
+
+
+def similar(folder: Path, step: int) -> dict[str, float]:
+    """Items said in other words: found by kind, false hits a million clean documents of prose, time."""
+    annotator = Contamination(index=folder, similar=min(SIMILARITIES))
+    texts = [text for number, (_, text) in enumerate(prose(10**9)) if number % (2 * step) == 0]
+
+    def greatest(text: str) -> float:
+        return float(annotator.measure(TextView(text))[3] or 0)
+
+    harder = rephrased(greatest)
+    start = time.process_time()
+    clean = [greatest(text) for text in texts]
+    result = {"us_per_document_500_words_similar": (time.process_time() - start) / len(texts) * 1e6}
+    for least in SIMILARITIES:
+        result[f"similar_{least}_false_per_million"] = 1e6 * reaching(clean, least)
+        result |= {
+            f"similar_{least}_recall_{kind}": reaching(values, least) for kind, values in harder.items()
+        }
+    return result
 
 
 def main() -> None:
@@ -292,7 +320,8 @@ def main() -> None:
             for name, work in (("datatrove", datatrove), ("tuples", tuples))
             for dress in ("same", "parentheses", "spaced", "everything")
         }
-        harder = rephrased(lambda text: bool(annotator.measure(TextView(text))[0]))
+        harder = rephrased(lambda text: float(annotator.measure(TextView(text))[0]))
+        others = similar(folder, step)
     count, hits = sum(part[0] for part in clean), sum(part[1] for part in clean)
     result = {
         "recall": min(recalls.values()),
@@ -311,7 +340,8 @@ def main() -> None:
         "build_seconds": round(build_seconds, 1),
         **{f"recall_{name}": round(value, 4) for name, value in recalls.items()},
         **{f"recall_{name}": round(value, 4) for name, value in peers.items()},
-        **{f"recall_{name}": round(value, 4) for name, value in harder.items()},
+        **{f"recall_{name}": round(reaching(values, LEAST_SHARE), 4) for name, values in harder.items()},
+        **{name: round(value, 4) for name, value in others.items()},
     }
     if options.json:
         print(json.dumps(result))

@@ -13,7 +13,8 @@ from filters.annotators.per_text import PerText, Positive
 from filters.base import TextView
 from filters.decontaminate.benchmarks import BenchmarkFiles
 from filters.decontaminate.cache import cached_index
-from filters.decontaminate.index import COMMON, LEAST, N, checked_index, describe_index
+from filters.decontaminate.index import COMMON, LEAST, Index, N, checked_index, describe_index
+from filters.decontaminate.similar import find_similar
 from gristmill.base.digest import digest_json
 from gristmill.base.errors import UserError
 
@@ -33,6 +34,18 @@ HITS = pa.list_(
     )
 )
 """Type of the column of hits, in the order of their starts."""
+SIMILAR = pa.list_(
+    pa.struct(
+        [
+            ("benchmark", pa.string()),
+            ("item", pa.string()),
+            ("start", pa.int64()),
+            ("end", pa.int64()),
+            ("similarity", pa.float64()),
+        ]
+    )
+)
+"""Type of the column of similar questions, in the order of their starts."""
 
 
 class Contamination(PerText):
@@ -44,6 +57,8 @@ class Contamination(PerText):
     contamination.hits: every hit: benchmark, item, field (`question`, `choices`, `answer`), start and end in
     code points of the text around what was found, its share, and how many different n-grams were found. An
     item has at most one hit in one place, that with the greatest share. Null for a text without words.
+    contamination.similarity and contamination.similar, with the option `similar`: the greatest similarity of
+    a question that the text says in other words, and all of at least that similarity.
 
     Args:
         index: folder of an index (`filters.decontaminate.index`).
@@ -54,6 +69,8 @@ class Contamination(PerText):
         common: n-grams in more items of a benchmark are no evidence.
         least_share: hits with a smaller share are not listed and do not count.
         gap: so many words may lie between two n-grams of one hit; twice n by default.
+        similar: look for questions said in other words too, of at least this similarity
+            (`filters.decontaminate.similar`).
     """
 
     name = "contamination"
@@ -62,8 +79,10 @@ class Contamination(PerText):
         "contamination.share": pa.float64(),
         "contamination.benchmarks": pa.list_(pa.string()),
         "contamination.hits": HITS,
+        "contamination.similarity": pa.float64(),
+        "contamination.similar": SIMILAR,
     }
-    places = frozenset({"index", "benchmarks", "n", "least", "common", "least_share", "gap"})
+    places = frozenset({"index", "benchmarks", "n", "least", "common", "least_share", "gap", "similar"})
     """All options: what they mean is in `identity`."""
 
     def __init__(  # noqa: PLR0917
@@ -75,6 +94,7 @@ class Contamination(PerText):
         common: Positive | None = None,
         least_share: Annotated[float, Field(ge=0, le=1)] = LEAST_SHARE,
         gap: Annotated[int, Field(ge=0)] | None = None,
+        similar: Annotated[float, Field(gt=0, le=1)] | None = None,
     ) -> None:
         if (index is None) == (not benchmarks):
             raise UserError("annotator 'contamination' needs one of the options 'index' and 'benchmarks'")
@@ -89,18 +109,18 @@ class Contamination(PerText):
                 benchmarks or {}, n=n or N, least=min(least or LEAST, n or N), common=common or COMMON
             )
         description = describe_index(self.folder)
-        self.least_share = least_share
+        self.least_share, self.similar = least_share, similar
         self.gap = 2 * int(description["settings"]["n"]) if gap is None else gap
         self.digest = str(description["digest"])
         self.version = f"1-{self.digest[:8]}"
-        self.identity = digest_json([self.digest, least_share, self.gap])
+        self.identity = digest_json([self.digest, least_share, self.gap, similar])
 
     def measure(self, view: TextView) -> tuple[Any, ...]:
         index = checked_index(self.folder, self.digest)
         hits = index.find(view.code_points, self.least_share, self.gap)
         if not hits:
-            return (None, None, None) if hits is None else (0.0, (), ())
-        rows = [
+            return (*((None, None, None) if hits is None else (0.0, (), ())), *self._similar(index, view))
+        rows: list[dict[str, Any]] = [
             {
                 "benchmark": index.benchmarks[hit.item],
                 "item": index.items[hit.item],
@@ -112,4 +132,21 @@ class Contamination(PerText):
             }
             for hit in hits
         ]
-        return max(hit.share for hit in hits), sorted({row["benchmark"] for row in rows}), rows
+        share, benchmarks = max(hit.share for hit in hits), sorted({row["benchmark"] for row in rows})
+        return share, benchmarks, rows, *self._similar(index, view)
+
+    def _similar(self, index: Index, view: TextView) -> tuple[Any, Any]:
+        """The greatest similarity, and what is similar."""
+        if self.similar is None:
+            return None, None
+        found: list[dict[str, Any]] = [
+            {
+                "benchmark": index.benchmarks[item],
+                "item": index.items[item],
+                "start": start,
+                "end": end,
+                "similarity": similarity,
+            }
+            for item, start, end, similarity in find_similar(view.code_points, index.arrays, self.similar)
+        ]
+        return max((row["similarity"] for row in found), default=0.0), found

@@ -8,6 +8,7 @@
     offsets.npy, entries.npy, positions.npy   where each sequence stands: entry, and place in the entry
     totals.npy, entry_items.npy, entry_fields.npy   of each entry (one text of an item): the sum of its
                       weights, its item, its field
+    similar_*.npy     the words of the questions (`filters.decontaminate.similar`)
 
 Entries with n words or more are cut into all their n-grams; questions (with or without choices) of fewer, but
 at least `least` words, are one sequence. A sequence that stands in d items of one benchmark weighs 1/d: it
@@ -40,6 +41,8 @@ from filters.decontaminate.matching import (
     grams_of,
     matches,
 )
+from filters.decontaminate.similar import ARRAYS as SIMILAR
+from filters.decontaminate.similar import similar_arrays
 from filters.decontaminate.words import tables, words
 from filters.hashing import slots
 from filters.quality.files import file_digest
@@ -73,6 +76,7 @@ ITEMS = pa.schema(
 _ARRAYS = (
     *("sieve", "keys", "numbers", "weights", "offsets", "entries", "positions"),
     *("totals", "entry_items", "entry_fields"),
+    *SIMILAR,
 )
 
 
@@ -206,6 +210,7 @@ def build_index(
     description, arrays = _assemble(items, grams, unique, gram, share, kept, settings)
     if clean is not None:
         description["counts"]["clean_texts"] = read
+    arrays |= similar_arrays(items)
     with atomic_folder(target) as folder:
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array)

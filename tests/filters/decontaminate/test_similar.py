@@ -73,19 +73,20 @@ def test_similarities_are_those_of_the_oracle(testdata: Path) -> None:
         for number, row in enumerate(rows(testdata / "evaluation" / "gsm8k_test.jsonl.zst", 60))
     ]
     arrays = similar_arrays(items)
+    texts = [
+        row["row"]["text"]
+        for row in rows(testdata / "evaluation" / "llm_decontaminator.jsonl.zst")
+        if row["set"] == "rephrase_gsm8k"
+    ]
     seen = 0
-    for row in rows(testdata / "evaluation" / "llm_decontaminator.jsonl.zst"):
-        if row["set"] != "rephrase_gsm8k" or seen > 40:
-            continue
-        text = row["row"]["text"]
+    for text in texts[:50]:
         found = {item: value for item, _, _, value in find_similar(TextView(text).code_points, arrays, 0.3)}
+        # Of anchors that are equally rare the oracle takes none: it knows fewer candidates, not others.
         for item, value in oracle(items, text).items():
-            if value >= 0.3001 and item in found:
+            if value >= 0.3001:
                 assert found[item] == pytest.approx(value, abs=1e-4)
                 seen += 1
-            # Of anchors that are equally rare the oracle takes none: it knows fewer candidates, not others.
-            assert value < 0.3001 or item in found
-    assert seen > 40
+    assert seen >= 30
 
 
 def test_rephrased_items_are_found_by_the_annotator(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from filters.characters import (
     PUNCTUATION,
     SPACE,
     UNSPACED,
+    WORD,
     class_table,
 )
 from filters.hashing import scramble
@@ -43,7 +44,7 @@ INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 """Folded with white space: soft hyphen, zero-width space, joiners, marks of direction, byte order mark."""
 
 _TARGET = np.uint32((1 << 24) - 1)
-_GONE, _GAP, _FIGURE, _POINT, _MARK, _UNSPACED = (np.uint32(1 << bit) for bit in range(24, 30))
+_GONE, _GAP, _FIGURE, _POINT, _APART, _UNSPACED = (np.uint32(1 << bit) for bit in range(24, 30))
 # The multipliers of xxHash's and of Murmur3's 64-bit finishers: odd, with bits everywhere.
 _FIRST, _SECOND = np.uint64(0x9E3779B185EBCA87), np.uint64(0xFF51AFD7ED558CCD)
 _SEED = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -96,7 +97,7 @@ def fold_table(folds: tuple[Fold, ...]) -> CodePoints:
         table[spaces | (marks if "punctuation" in folds else False)] = ord(" ") | _GAP
     if numbers:
         table[[ord(character) for character in POINTS]] |= _POINT
-    table[spaces | marks] |= _MARK
+    table[(marks | ((classes & WORD) == 0)) & ((table & _GONE) == 0)] |= _APART
     table[(classes & UNSPACED) > 0] |= _UNSPACED
     table.flags.writeable = False
     return table
@@ -116,10 +117,10 @@ def _digest(
     while at < end:
         entry = table[code_points[at]]
         at += 1
-        if entry & (_MARK | _UNSPACED):
+        if entry & (_APART | _UNSPACED):
             words += (entry & _UNSPACED) != 0
             inside = False
-        elif not entry & gone and not inside:
+        elif not entry & (gone | figure) and not inside:
             words += 2
             inside = True
         if entry & gone:
@@ -155,8 +156,9 @@ def digests(
 ) -> tuple[Hashes, Offsets]:
     """The hash of every folded piece, and twice its number of words; -1 words where nothing is left of it.
 
-    A word is what white space and punctuation separate; of scripts that are written without spaces, two
-    characters are one. Returns uint64[pieces, 2], int64[pieces].
+    A word is a run of letters and numbers with a letter, or also one without where the values of numbers
+    count; of scripts that are written without spaces, two characters are one. Returns uint64[pieces, 2],
+    int64[pieces].
     """
     count = len(starts)
     hashes, words = np.empty((count, 2), np.uint64), np.empty(count, np.int64)
@@ -171,8 +173,8 @@ def digests(
 def windows(
     hashes: Hashes, words: Offsets, window: int, least: int, group: np.uint64
 ) -> tuple[Offsets, Hashes]:
-    """All runs of `window` pieces with at least so many words: where each begins, int64[k], and its hash,
-    uint64[k, 2].
+    """All runs of `window` pieces with at least so many words, and at least half of one: where each begins,
+    int64[k], and its hash, uint64[k, 2].
 
     Args:
         hashes: of the pieces, uint64[pieces, 2].
@@ -190,7 +192,7 @@ def windows(
         first = index - window + 1
         if first > 0:
             total -= words[first - 1]
-        if first < 0 or total < 2 * least:
+        if first < 0 or total < max(1, 2 * least):
             continue
         high, low = group, ~group
         for place in range(first, index + 1):

@@ -49,7 +49,8 @@ class Repeated:
         unit: line, paragraph or sentence.
         window: consecutive units that are one piece; by default 3 sentences, 1 line, 1 paragraph.
         fold: what does not count: `case`, `accents`, the values of `numbers`, `punctuation`, white `space`;
-            all of it by default. Units of which nothing is left are never compared.
+            all of it by default. Where nothing is left, or nothing but numbers and symbols, nothing is
+            compared: rows of a table are not repeated because their shape is.
         least_documents: in how many documents a piece must stand; with 1, twice in one document suffices, as
             for C4.
         least_words: pieces with fewer words are left alone; by default none is, as in C4, CCNet and datatrove

@@ -72,10 +72,18 @@ def units(text: str, unit: str) -> list[tuple[int, int, int]]:
     return [(begin, start, end) for begin, start, end in blocks]
 
 
-def words(folded: str) -> float:
-    """Runs between spaces and punctuation; two characters of a script without spaces are one."""
+def is_word(c: str, folds: Sequence[str]) -> bool:
+    figure = "numbers" in folds and unicodedata.category(c) == "Nd"
+    return (
+        (unicodedata.category(c)[0] in "LMN" or c in "\u00ad\u200c\u200d") and not is_mark(c) and not figure
+    )
+
+
+def words(folded: str, folds: Sequence[str]) -> float:
+    """Runs of letters (and digits); two characters of a script without spaces are one."""
     count = 0.0
-    for run in re.split(r"\s+", "".join(" " if is_mark(c) else c for c in folded)):
+    kept = (c for c in folded if not ("numbers" in folds and c == "0"))
+    for run in "".join(c if is_word(c, folds) else " " for c in kept).split():
         for piece in regex.split(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}])", run):
             if piece:
                 unspaced = regex.fullmatch(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]", piece) is not None
@@ -112,7 +120,7 @@ class Twin:
             pieces = [piece for piece in folded if piece]
             for place in range(len(pieces) - window + 1):
                 piece = tuple(pieces[place : place + window])
-                if sum(map(words, piece)) >= o["least_words"]:
+                if sum(words(unit, o["fold"]) for unit in piece) >= max(0.5, o["least_words"]):
                     places[group, piece].append((number, place))
         goes: dict[int, set[int]] = defaultdict(set)
         for occurrences in places.values():

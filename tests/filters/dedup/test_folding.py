@@ -62,14 +62,18 @@ def test_any_text(pieces: list[str], folds: tuple[Fold, ...]) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["one", "two words", "私は猫", "a-b c", "!", "x1 2.5"]), max_size=8).map(
-        " ".join
-    )
+    st.lists(
+        st.sampled_from(
+            ["one", "two words", "私は猫", "a-b c", "!", "x1 2.5", "12", "€ 3%", "1a", "é\u0301\u200be"]
+        ),
+        max_size=8,
+    ).map(" ".join)
 )
 @settings(max_examples=100, deadline=None)
 def test_words(text: str) -> None:
-    _, (count,) = hashes([text], ())
-    assert count == (2 * words(fold(text, ())) if text else -1)
+    for folds in ((), FOLDS):
+        _, (count,) = hashes([text], folds)
+        assert count == (2 * words(fold(text, folds), folds) if fold(text, folds) else -1)
 
 
 def test_what_is_and_what_is_not_the_same() -> None:

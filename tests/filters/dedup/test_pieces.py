@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -35,13 +38,14 @@ from tests.filters.dedup.jobs import Outcome, by_id, compare, parts, shuffled
 from tests.filters.dedup.pieces_twin import Twin, fold, units
 from tests.filters.samples import HOSTILE, english_texts, real_texts
 
+ROOT = Path(__file__).parents[3]
 Rows = list[dict[str, Any]]
 PIECES = st.sampled_from(
     [
         "Home", "home ", "HOME!", "About us", "  About  us.", "Page 12 of 30", "page 7 of 1,000.5", "***",
         "One sentence here. Another one! And a third?", "Another one!", "Ünïcode. Straße.", "unicode. straße",
         "私は猫です。犬もいます。", "私は猫です。", "e\u0301t\u0301", "\u0301", "\u200b",
-        "\u093f\u0902", "a\tb",
+        "\u093f\u0902", "a\tb", "12.5 7", "€ 3",
         "Dr. No came. He left. He came. He left. He came. He left.", "\ud7a3", "ΟΔΟΣ", "οδος", "", " ",
     ]
 )  # fmt: skip
@@ -172,6 +176,8 @@ def test_no_unit_is_lost(
         # Decoration goes with what it decorates, and alone it is nothing that could be repeated.
         ("line", ["Menu\nHelp", "One\nMenu\n---\nHelp\n***\nTwo\n***"], ["Menu\nHelp", "One\n***\nTwo\n***"]),
         ("line", ["***\nOne", "***\nTwo", "***\nMenu"], ["***\nOne", "***\nTwo", "***\nMenu"]),
+        # Nor are numbers, where their values do not count.
+        ("line", ["12,5 3\nOne 1", "13,5 4\nOne 2", "€ 9"], ["12,5 3\nOne 1", "13,5 4", "€ 9"]),
         ("paragraph", ["A\nB", "X\n\na\nb\n\nY\n\nA"], ["A\nB", "X\n\nY\n\nA"]),
         # A sentence goes with its space, and leaves the end of its paragraph.
         ("sentence", ["Old one. Old two. Old six.", "My one. Old one. Old two. Old six.\n\nMy two. Old six."],
@@ -443,3 +449,37 @@ def test_sentences_agree_with_datatrove(testdata: Path, tmp_path: Path) -> None:
     cut = sum(len(text.split()) for text in texts) - sum(len(one.split()) for one in ours)
     assert cut > 1000
     assert different < 0.1 * cut
+
+
+@pytest.mark.slow
+def test_a_process_keeps_to_its_memory(tmp_path: Path) -> None:
+    """All stages in one process, which the kernel then asks for the most that it ever held."""
+    if not Path("/proc/self/status").is_file():
+        pytest.skip("the system does not tell a process's peak memory")
+    rng = random.Random(0)
+    for number in range(4):
+        texts = [
+            "\n".join(
+                f"{rng.choice('abcdefgh')} line {chr(97 + rng.randrange(26)) * rng.randrange(1, 60)}"
+                for _ in range(15)
+            )
+            for _ in range(40_000)
+        ]
+        ids = [f"{number}-{key:06}" for key in range(len(texts))]
+        pq.write_table(
+            pa.table({"id": ids, "text": texts}), tmp_path / f"{number}.parquet", row_group_size=1000
+        )
+    code = (
+        "import sys; from pathlib import Path; from filters.dedup.base import *;"
+        "from filters.dedup.numbering import number_stage; from filters.dedup.pieces import Repeated;"
+        "from gristmill.base.progress import Silent; folder = Path(sys.argv[1]);"
+        "parts = tuple(Part(f'part-{n}', (str(folder / f'{n}.parquet'),)) for n in range(4));"
+        "job = Job(parts, str(folder / 'work'), 'id', memory_mb=600, tasks=2); method = Repeated();"
+        "run_stages([number_stage(job), *method.stages(job)]); (folder / 'out').mkdir();"
+        "print(method.conclude(job, folder / 'out', folder / 'ledger.parquet', Silent())['documents']);"
+        "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.split()
+    assert int(printed[0]) > 100_000
+    assert int(printed[1]) / 1024 < 600

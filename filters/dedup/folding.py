@@ -1,7 +1,7 @@
 """Pieces of a text without what does not tell them apart, and their hashes, by one look-up a character.
 
 What may be folded, and by whom it is: case, accents, the values of numbers, punctuation and white space by
-CCNet (Wenzek et al. 2020, arXiv 1911.00359, section 2.1) and by datatrove's sentence deduplication
+CCNet (Wenzek et al. 2020, arXiv 1911.00359, "Deduplication") and by datatrove's sentence deduplication
 (`TextNormConfig`: `lowercase`, `norm_unicode_diacritics`, `norm_numbers`, `remove_punctuation`,
 `norm_whitespace`). Where this differs from them: accents are marks over, under and through letters and the
 points of Hebrew, Arabic and Syriac, while marks that make another letter stay (the vowel signs of India,

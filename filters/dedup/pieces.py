@@ -4,7 +4,7 @@ A piece is a run of units of a document (`filters.dedup.cutting`), folded (`filt
 repeated where it occurs more than once, in enough documents. Its first occurrence, by the number of the
 document and the place in it, stays, and all others are cut; or all are. C4 did that with three sentences
 (Raffel et al. 2020, JMLR 21:140, section 2.2), CCNet with paragraphs, which are lines there (Wenzek et al.
-2020, arXiv 1911.00359, section 2.1).
+2020, arXiv 1911.00359, "Deduplication").
 
 Pieces are compared by 128-bit hashes of their folded text: the chance that any two of 10^12 different pieces
 agree is 10^-15.

@@ -85,10 +85,12 @@ def find(store: Store, samples: int) -> list[Clusters | Pieces]:
     for name, entry in sorted(store.content["annotations"].items()):
         if "ledger" in entry:
             file = store.path / LEDGERS / f"{name}.parquet"
-            of_documents = pq.read_schema(file).names == CLUSTERS.names
+            short = name.split("@")[0]
             with duckdb.connect() as database:
-                look = _clusters if of_documents else _pieces
-                found.append(look(database, name.split("@")[0], str(file), samples))
+                if pq.read_schema(file).names == CLUSTERS.names:
+                    found.append(_clusters(database, short, str(file), samples))
+                else:
+                    found.append(_pieces(database, short, str(file), samples, entry["characters"]))
     return found
 
 
@@ -128,10 +130,11 @@ def _clusters(database: duckdb.DuckDBPyConnection, name: str, file: str, samples
     )
 
 
-def _pieces(database: duckdb.DuckDBPyConnection, name: str, file: str, samples: int) -> Pieces:
+def _pieces(
+    database: duckdb.DuckDBPyConnection, name: str, file: str, samples: int, characters: int
+) -> Pieces:
     row = database.execute(
-        'SELECT count(*), count(DISTINCT id), coalesce(sum("end" - start), 0)::BIGINT'
-        " FROM read_parquet($file)",
+        "SELECT count(*), count(DISTINCT id) FROM read_parquet($file)",
         {"file": file},
     ).fetchone()
     most = database.execute(
@@ -139,7 +142,7 @@ def _pieces(database: duckdb.DuckDBPyConnection, name: str, file: str, samples: 
         " FROM read_parquet($file) GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2 LIMIT $few",
         {"file": file, "few": 4 * samples},
     ).fetchall()
-    spans, documents, characters = row or (0, 0, 0)
+    spans, documents = row or (0, 0)
     return Pieces(name, spans, documents, characters, [Piece(*piece) for piece in most])
 
 

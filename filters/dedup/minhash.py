@@ -32,8 +32,6 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _ONES = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
-_CHECK = 64
-"""Steps of a merge between two looks at whether it can still succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +79,9 @@ def probability(similarity: float, bands: int, rows: int) -> float:
 
 def jaccard(left: Hashes, right: Hashes) -> float:
     """Jaccard similarity of two sets, each ascending and without repeats; that of two empty sets is 1."""
-    common = int(_common(left, right, 0))
+    common = int(_common(left, right))
     union = len(left) + len(right) - common
     return common / union if union else 1.0
-
-
-def jaccard_at_least(left: Hashes, right: Hashes, threshold: float) -> float:
-    """`jaccard` where it is at least `threshold`, else 0: sets that cannot reach it are soon left alone."""
-    # One less than c / (|A| + |B| - c) >= t asks for, so that rounding leaves nothing out.
-    needed = int(threshold / (1 + threshold) * (len(left) + len(right))) - 1
-    common = int(_common(left, right, needed))
-    union = len(left) + len(right) - common
-    found = common / union if union else 1.0
-    return found if common >= needed and found >= threshold else 0.0
 
 
 @kernel
@@ -129,17 +117,12 @@ def _digest(shingles: Hashes) -> np.uint64:
 
 
 @kernel
-def _common(left: Hashes, right: Hashes, needed: int) -> int:
-    """How many numbers both have; or too few, once `needed` is out of reach."""
+def _common(left: Hashes, right: Hashes) -> int:
+    """How many numbers both have."""
     count = first = second = 0
     while first < len(left) and second < len(right):
-        if count + min(len(left) - first, len(right) - second) < needed:
-            break
-        for _ in range(_CHECK):
-            if first == len(left) or second == len(right):
-                break
-            one, other = left[first], right[second]
-            count += one == other
-            first += one <= other
-            second += other <= one
+        one, other = left[first], right[second]
+        count += one == other
+        first += one <= other
+        second += other <= one
     return count

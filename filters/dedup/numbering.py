@@ -62,12 +62,13 @@ class NumberStep(PipelineStep):
         """Write the numbers, unless they are there; hand on what comes in."""
         if data:
             yield from data
-        if rank == 0 and not _documents_file(self.job).is_file():
+        if rank == 0 and not documents_file(self.job).is_file():
             with self.track_time():
                 _number(self.job)
 
 
-def _documents_file(job: Job) -> Path:
+def documents_file(job: Job) -> Path:
+    """Where the numbered documents are, DOCUMENTS: number n in row n."""
     return job.folder("numbers") / "documents.parquet"
 
 
@@ -86,7 +87,7 @@ class Inverse:
     """Which document a number belongs to. Reads ranges of the file; memory is bounded."""
 
     def __init__(self, job: Job) -> None:
-        self._file = pq.ParquetFile(_documents_file(job))
+        self._file = pq.ParquetFile(documents_file(job))
         self._groups: OrderedDict[int, pa.Table] = OrderedDict()
 
     def __len__(self) -> int:
@@ -241,7 +242,7 @@ def _write_numbers(connection: duckdb.DuckDBPyConnection, job: Job, index: int, 
 def _write_documents(relation: duckdb.DuckDBPyRelation, job: Job) -> None:
     """The documents in the order of their numbers, a bounded number of rows in memory."""
     with (
-        atomic_path(_documents_file(job)) as path,
+        atomic_path(documents_file(job)) as path,
         pq.ParquetWriter(path, DOCUMENTS, compression="zstd") as writer,
     ):
         reader = relation.to_arrow_reader(ROW_GROUP)

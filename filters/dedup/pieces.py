@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from filters.dedup.base import SPANS, Job, Stage
 from filters.dedup.cutting import Unit
 from filters.dedup.folding import FOLDS, Fold
+from filters.dedup.numbering import documents_file
 from filters.dedup.piece_spans import ROWS, SpansStep, columns
 from filters.dedup.repeats import CutsStep, PiecesStep, Settings
 from filters.dedup.tables import fitted, write_relation
@@ -151,7 +152,7 @@ class Repeated:
                 connection.read_parquet(files).create_view("rows")
             else:
                 connection.register("rows", ROWS.empty_table())
-            numbered = str(job.folder("numbers") / "documents.parquet")
+            numbered = str(documents_file(job))
             connection.read_parquet([numbered], file_row_number=True).create_view("documents")
             write_relation(
                 connection.sql(

@@ -127,11 +127,12 @@ def test_changed_rules_only_decide_again(
     assert other.kept == other.documents
     assert Store.open(tmp_path / "s").policies == ["lax", "strict"]
     # Another choice among duplicates touches the annotation and the decisions.
-    third = build(manifest(tmp_path / "s", [inputs], dedup={"methods": ["exact"], "prefer": "url DESC"}))
+    latest = {"methods": ["exact"], "prefer": "url DESC"}
+    third = build(manifest(tmp_path / "s", [inputs], dedup=latest))
     assert not third.reused
     assert third.kept == first.kept
     assert third.digest != first.digest
-    assert build(manifest(tmp_path / "s", [inputs], dedup={"methods": ["exact"], "prefer": "url DESC"})).reused
+    assert build(manifest(tmp_path / "s", [inputs], dedup=latest)).reused
     assert Store.open(tmp_path / "s").verify() == []
 
 

@@ -61,7 +61,7 @@ def test_exit_code_1_names_the_input(file: Path, capsys: pytest.CaptureFixture[s
         (["--set", "source.paths=[nowhere]"], "source.paths: nowhere: missing, or nothing to read there"),
         (["--set", "annotators=[gophre]"], "unknown annotator 'gophre'; did you mean 'gopher'"),
         (["--set", "policy.rules=gophre"], "unknown rule set 'gophre'; did you mean 'gopher'"),
-        (["--set", "dedup={methods: [exact], prefer: urll DESC}"], "unknown column 'urll'; did you mean 'url'"),
+        (["--set", "dedup={methods: [exact], prefer: urll}"], "unknown column 'urll'; did you mean 'url'"),
     ],
 )
 def test_mistakes(file: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:

@@ -8,7 +8,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from filters.dedup.near.candidates import Keys
 from filters.dedup.near.scratch import Files
-from filters.dedup.numbering import database
+from filters.dedup.numbering import database, documents_file
 from filters.dedup.tables import write_relation
 
 MEMBERS = pa.schema(
@@ -61,9 +61,7 @@ class ClusterStep(PipelineStep):
                 " GROUP BY leader HAVING count(*) > 1"
             )
             # The document with number n stands in row n.
-            documents = connection.read_parquet(
-                str(job.folder("numbers") / "documents.parquet"), file_row_number=True
-            )
+            documents = connection.read_parquet(str(documents_file(job)), file_row_number=True)
             documents.create_view("documents")
             connection.execute(
                 "CREATE TABLE members AS"

@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import _dedup_gold as gold
-from filters.base import TextView
+from filters.base import Hashes, TextView
 from filters.dedup.minhash import (
     band_keys,
     digest,
     family,
     jaccard,
-    jaccard_at_least,
     probability,
     signature,
 )
+from filters.dedup.near.verify import similarities
 from filters.dedup.shingles import RECIPES, Recipe, shingles
 from tests.filters.dedup.shingles_twin import scramble
 
@@ -136,7 +136,7 @@ def chi_square(cells: npt.NDArray[np.int64], expected: float) -> float:
     """Standard deviations by which the statistic lies above its mean, after Wilson and Hilferty."""
     freedom = len(cells) - 1
     statistic = float(((cells - expected) ** 2).sum() / expected)
-    return ((statistic / freedom) ** (1 / 3) - (1 - 2 / 9 / freedom)) / math.sqrt(2 / 9 / freedom)
+    return float(((statistic / freedom) ** (1 / 3) - (1 - 2 / 9 / freedom)) / math.sqrt(2 / 9 / freedom))
 
 
 @pytest.mark.parametrize("shift", [0, 12, 24])
@@ -195,14 +195,21 @@ KNOWN = ["11b6135b650d0c99", "be84ca515c5d9dad", "0cc74ef21be29b6b"]
 SETS = st.sets(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=200)
 
 
+def at_least(left: Hashes, right: Hashes, threshold: float) -> float:
+    """What verification makes of a pair."""
+    bounds = np.array([0, len(left), len(left) + len(right)])
+    pair = np.array([0]), np.array([1])
+    return float(similarities(np.concatenate((left, right)), bounds[:-1], bounds[1:], *pair, threshold)[0])
+
+
 @settings(max_examples=300, deadline=None)
 @given(left=SETS, right=SETS, threshold=st.floats(0, 1))
 def test_similarity_is_exact(left: set[int], right: set[int], threshold: float) -> None:
     arrays = [np.array(sorted(values), np.uint64) for values in (left, right)]
     expected = len(left & right) / len(left | right) if left | right else 1.0
-    assert jaccard(*arrays) == expected
+    assert jaccard(arrays[0], arrays[1]) == expected
     for least in (threshold, expected, math.nextafter(expected, 0), min(1, math.nextafter(expected, 2))):
-        assert jaccard_at_least(*arrays, least) == (expected if expected >= least else 0)
+        assert at_least(arrays[0], arrays[1], least) == (expected if expected >= least else -1)
 
 
 def test_similarity_of_large_sets_is_exact_at_the_threshold() -> None:
@@ -211,8 +218,8 @@ def test_similarity_of_large_sets_is_exact_at_the_threshold() -> None:
         union = np.unique(dice.integers(0, 2**64, 5000, dtype=np.uint64))
         left, right = union[dice.random(len(union)) < 0.9], union[dice.random(len(union)) < 0.9]
         expected = len(np.intersect1d(left, right)) / len(np.union1d(left, right))
-        assert jaccard_at_least(left, right, expected) == expected
-        assert jaccard_at_least(left, right, math.nextafter(expected, 1)) == 0
+        assert at_least(left, right, expected) == expected
+        assert at_least(left, right, math.nextafter(expected, 1)) == -1
 
 
 @settings(deadline=None)

@@ -79,7 +79,7 @@ class SubstringChoice(_Choice):
     """Exact substrings that stand elsewhere too, to cut: `substring.spans`, …"""
 
     method: Literal["substring"]
-    length: int = Field(default=100, ge=8)
+    length: int = Field(default=100, ge=2)
     """Least length of a repeat."""
     unit: Literal["bytes", "characters", "words", "tokens"] = "bytes"
     """Of what the length is counted."""

@@ -10,8 +10,11 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from filters.annotators.c4 import C4
+from filters.annotators.code_language import CodeLanguage
+from filters.annotators.code_origin import CodeOrigin
 from filters.annotators.contamination import Contamination
 from filters.annotators.exact_hash import ExactHash
+from filters.annotators.file_license import FileLicense
 from filters.annotators.fineweb import FineWeb
 from filters.annotators.gopher import Gopher
 from filters.annotators.gopher_repetition import GopherRepetition
@@ -38,8 +41,11 @@ from gristmill.base.errors import UserError, did_you_mean
 
 ANNOTATORS: dict[str, type[Any]] = {
     "c4": C4,
+    "code_language": CodeLanguage,
+    "code_origin": CodeOrigin,
     "contamination": Contamination,
     "exact_hash": ExactHash,
+    "file_license": FileLicense,
     "fineweb": FineWeb,
     "gopher": Gopher,
     "gopher_repetition": GopherRepetition,

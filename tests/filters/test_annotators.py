@@ -219,7 +219,7 @@ def test_a_pipeline_gets_what_a_call_returns(testdata: Path) -> None:
     ("name", "options", "told"),
     [
         ("gofer", {}, "unknown annotator 'gofer'; did you mean 'gopher'?"),
-        ("zzz", {}, "unknown annotator 'zzz'; valid names: c4, contamination, exact_hash"),
+        ("zzz", {}, "unknown annotator 'zzz'; valid names: c4, code_language, code_origin"),
         (
             "gopher",
             {"stop_word": []},

@@ -1,0 +1,1 @@
+"""Source files: their language, origin, licence, comments and syntax."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -185,6 +186,110 @@ class FilesSource(_Defaults):
     """... or when the next file would take it over so many bytes."""
 
 
+class GitRoot(Model):
+    """One git repository."""
+
+    path: str
+    """A repository on this machine, bare or with a work tree, or a URL that git can fetch from."""
+    name: str | None = Field(default=None, pattern=r"^[^@\s]+$")
+    """What it is called in ids and in the column `repo`: by default `owner/name` of a URL, the folder's name
+    of a local one."""
+    commit: str = Field(default="HEAD", pattern=r"^[A-Za-z0-9][^\s:^~?*\[\\]*$")
+    """Commit, tag or branch. What is no full hash is looked up once, kept in the store's log folder, and read
+    again by every later build."""
+    language: str | None = None
+    """Language of the repository's documents; the source's by default."""
+    license: str | None = None
+    """Licence of the repository's documents; the source's by default."""
+
+
+class ListFields(Model):
+    """Which fields of a list of files are what."""
+
+    repo: str = "repo"
+    """The repository (`owner/name`)."""
+    commit: str = "commit_id"
+    """The commit."""
+    path: str = "rel_path"
+    """The path of a file."""
+    language: str | None = "language"
+    """The language of the file, where the list states it; null if it does not."""
+
+
+class Notebooks(Model):
+    """How Jupyter notebooks become text: text cells, code cells in fences, outputs in fences."""
+
+    max_file_bytes: int = Field(default=16 * MEBIBYTE, ge=1)
+    """A larger notebook goes to the ledger without being read; the images in it make notebooks large."""
+    output_characters: int | None = Field(default=2000, ge=0)
+    """Most characters of a cell's output; what is longer is cut. 0 for no outputs, null for no limit."""
+
+
+class RepositoriesSource(_Defaults):
+    """Source files of git repositories, of archives of repositories, and of lists that name files."""
+
+    type: Literal["repositories"]
+    roots: tuple[str | GitRoot, ...] = ()
+    """Git repositories: paths or URLs, or objects that say more."""
+    paths: tuple[str, ...] = ()
+    """Archives (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst) of one repository each, and lists of files
+    (.parquet, .jsonl, .csv), told apart by their endings: files, folders or patterns; local or any fsspec
+    URL."""
+    fields: ListFields = ListFields()
+    """Which fields of the lists are what."""
+    base_url: tuple[str, ...] = ("https://raw.githubusercontent.com/{repo}/{commit_id}/{rel_path}",)
+    """Where the files of the lists are, tried in this order: URLs or paths of files (with `{rel_path}`), or
+    of git repositories (`/mirrors/{repo}.git`, `https://github.com/{repo}`), of which one commit is fetched
+    for all its files. A local repository that is not there is passed over."""
+    include: tuple[str, ...] = ("**/*",)
+    """Patterns relative to the repository; `**/` stands for any folders, also none."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files to leave out."""
+    max_file_bytes: int = Field(default=MEBIBYTE, ge=1)
+    """A larger file goes to the ledger without being read."""
+    notebooks: Notebooks | None = Notebooks()
+    """How `.ipynb` files are read; null reads them like any other file."""
+    documents: Literal["files", "repository"] = "files"
+    """A document a file, or the files of a repository one after the other, each after those that it
+    imports."""
+    header: Literal["comment", "file_sep"] = "comment"
+    """With `documents: repository`: the line before each file. `comment` is its path in a comment of its
+    language, as DeepSeek-Coder has it (arXiv 2401.14196, 2.2); `file_sep` is `<file_sep>path`, as StarCoder2
+    has it (arXiv 2402.19173, 5.1)."""
+    max_characters: int = Field(default=200_000, ge=1)
+    """With `documents: repository`: a document ends before the file that would take it over so many
+    characters; a longer file is a document by itself."""
+    max_repository_bytes: int = Field(default=256 * MEBIBYTE, ge=1)
+    """With `documents: repository`: what is ordered together, in memory; further files go to the ledger."""
+    files_per_part: int = Field(default=10_000, ge=1)
+    """A part ends when it has so many files ..."""
+    bytes_per_part: int = Field(default=64 * MEBIBYTE, ge=1)
+    """... or when the next file would take it over so many bytes. Archives and remote repositories are a part
+    each."""
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _templates(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        for template in templates:
+            names = re.findall(r"\{([^{}]*)\}", template)
+            if "repo" not in names or not {*names} <= {"repo", "commit_id", "rel_path"}:
+                raise ValueError(
+                    f"'{template}' needs {{repo}}, and knows {{commit_id}} and {{rel_path}} besides"
+                )
+        return templates
+
+    @model_validator(mode="after")
+    def _something(self) -> RepositoriesSource:
+        if not self.roots and not self.paths:
+            raise ValueError("give `roots` (git repositories) or `paths` (archives, lists of files)")
+        return self
+
+
 class Rows(_Defaults):
     """Tables: which fields are what. A field inside another one is named by its path (`content.text`)."""
 
@@ -281,7 +386,14 @@ class StoreSource(Model):
 
 
 Source = Annotated[
-    WarcSource | CommonCrawlSource | FilesSource | JsonlSource | ParquetSource | DatasetSource | StoreSource,
+    WarcSource
+    | CommonCrawlSource
+    | FilesSource
+    | RepositoriesSource
+    | JsonlSource
+    | ParquetSource
+    | DatasetSource
+    | StoreSource,
     Field(discriminator="type"),
 ]
 

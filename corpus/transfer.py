@@ -195,6 +195,31 @@ def fetch(remote: Remote, start: int, stop: int, policy: Transfer, version: str 
                 answer.close()
 
 
+def fetch_small(remote: Remote, limit: int, policy: Transfer) -> bytes:
+    """A whole small file in one request, at most `limit` + 1 bytes of it; after a break from the beginning.
+
+    Raises OSError: FileNotFoundError and PermissionError at once, GaveUp when tries are spent.
+    """
+    patience = Patience(policy)
+    while True:
+        answer = None
+        try:
+            answer = remote.get(0, None)
+            if answer.start:
+                raise Unavailable("not the file from its beginning")
+            data = bytearray()
+            while len(data) <= limit and (some := answer.read(min(CHUNK, limit + 1 - len(data)))):
+                data += some
+            if len(data) <= limit and answer.length is not None and len(data) < answer.length:
+                raise ConnectionResetError("the body ended early")
+            return bytes(data)
+        except OSError as error:
+            patience.wait(error)
+        finally:
+            if answer is not None:
+                answer.close()
+
+
 def _discard(answer: Answer, count: int) -> None:
     while count:
         some = answer.read(min(CHUNK, count))

@@ -30,6 +30,7 @@ from fsspec.spec import AbstractFileSystem
 
 from corpus.inputs import Access, Input, open_blocks
 from corpus.manifest import Lookup
+from corpus.sources.slices import rows as slice_of
 from corpus.transfer import Changed, Patience, Unavailable, end_with
 from gristmill.base.atomic import atomic_path, atomic_write
 from gristmill.base.errors import UserError, describe
@@ -310,16 +311,4 @@ def parts(resolved: Path, step: int) -> list[tuple[int, int, int]]:
 
 def records(resolved: Path, low: int, high: int) -> list[tuple[str, int, int]]:
     """The records [low, high) of a resolved look-up: archive, offset, length."""
-    file = pq.ParquetFile(resolved)
-    groups: list[int] = []
-    before = at = 0
-    for group in range(file.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        if at < high and at + rows > low:
-            before = before if groups else low - at
-            groups.append(group)
-        at += rows
-    if not groups:
-        return []
-    table = file.read_row_groups(groups).slice(before, high - low)
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return list(zip(*(column.to_pylist() for column in slice_of(resolved, low, high).columns), strict=True))

@@ -49,7 +49,7 @@ class Files:
             batch: list[Input] = []
             total = 0
             for item in walk(root.path, self.options):
-                if not _matches(item.name, include) or _matches(item.name, exclude):
+                if not matches(item.name, include) or matches(item.name, exclude):
                     continue
                 size = min(item.size or 0, self.options.max_file_bytes)
                 full = len(batch) >= self.options.files_per_part or total + size > self.options.bytes_per_part
@@ -86,7 +86,7 @@ class Files:
         try:
             data = self._read(item)
             ledger.input_bytes += len(data)
-            text, charset = _text(data)
+            text, charset = file_text(data)
         except OSError as error:
             ledger.give_up(shown, "cannot_read", describe(error))
             return None
@@ -116,8 +116,8 @@ class Files:
         return data
 
 
-def _text(data: bytes) -> tuple[str, str]:
-    """A file's text and its charset. Raises Unusable."""
+def file_text(data: bytes) -> tuple[str, str]:
+    """A file's text, line ends as they are, and its charset. Raises Unusable."""
     if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Unusable("not_text", "decode", "holds zero bytes")
     try:
@@ -155,5 +155,6 @@ def _piece(token: str) -> str:
     return {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(token, re.escape(token))
 
 
-def _matches(name: str, patterns: list[re.Pattern[str]]) -> bool:
+def matches(name: str, patterns: list[re.Pattern[str]]) -> bool:
+    """Whether one of the translated patterns fits a relative path."""
     return any(pattern.fullmatch(name) for pattern in patterns)

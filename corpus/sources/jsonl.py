@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
 import itertools
 import json
-import lzma
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
 
 from datatrove.data import Document
 
@@ -17,7 +14,7 @@ from corpus.ledger import Ledger
 from corpus.manifest import JsonlSource
 from corpus.sources.base import Meter, Task
 from corpus.sources.fields import RowReader
-from corpus.sources.streams import Lost, Member, Piece, Tally, broken, unpack
+from corpus.sources.streams import Lost, Member, Piece, Tally, unpack_named
 from gristmill.base.errors import describe
 from gristmill.base.progress import Progress
 
@@ -61,7 +58,7 @@ class Jsonl:
             if low:
                 stream.seek(low)
             raw = Tally(stream)
-            pieces = _pieces(raw, item.path)
+            pieces = unpack_named(raw, item.path)
             for offset, line in _lines(
                 pieces, low, high, self.options.max_record_bytes, input=item.name, ledger=ledger
             ):
@@ -109,26 +106,6 @@ def _cuts(path: Path, size: int, step: int) -> list[int]:
     if cuts[-1] < size:
         cuts.append(size)
     return cuts
-
-
-def _pieces(raw: Tally, path: str) -> Iterator[Piece]:
-    if path.lower().endswith((".bz2", ".xz")):
-        return _python(raw, bz2.BZ2File if path.lower().endswith(".bz2") else lzma.LZMAFile)
-    return unpack(raw)
-
-
-def _python(raw: Tally, opener: type[bz2.BZ2File] | type[lzma.LZMAFile]) -> Iterator[Piece]:
-    """bzip2 and xz, by the standard library."""
-    try:
-        with opener(cast(Any, raw)) as file:
-            while data := file.read1(_PIECE) if isinstance(file, lzma.LZMAFile) else file.read(_PIECE):
-                yield data
-    except (EOFError, OSError, lzma.LZMAError) as error:
-        if raw.error is None:
-            reason = "truncated" if isinstance(error, EOFError) else "corrupt_to_end"
-            yield Lost(reason, describe(error), raw.count)
-    if raw.error is not None:
-        yield broken(raw.error, raw.count)
 
 
 def _lines(

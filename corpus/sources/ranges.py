@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from corpus.inputs import Access, remote
+from corpus.manifest import Transfer
 from corpus.transfer import GaveUp, end_with, fetch
 
+Wanted = TypeVar("Wanted")
 MOST_BYTES = 16 << 20
 """A request asks for no more, but for a single record that is larger."""
 
@@ -46,22 +49,31 @@ def stretches(records: Iterable[tuple[str, int, int]], gap: int) -> Iterator[Str
 def fetch_all(
     wanted: Iterable[Stretch], address: Callable[[str], str], access: Access
 ) -> Iterator[tuple[Stretch, bytes | OSError]]:
-    """The bytes of every stretch, or the error for which they could not be had, in order.
+    """The bytes of every stretch, or the error for which they could not be had, in order."""
 
-    `access.transfer.parallel` are on their way at a time. When one was given up, the following ones are
-    tried once each until one succeeds: a server that is gone does not cost all its patience again and
-    again.
+    def get(stretch: Stretch, policy: Transfer) -> bytes:
+        if stretch.stop <= stretch.start:
+            return b""
+        return fetch(remote(address(stretch.file), access), stretch.start, stretch.stop, policy)[0]
+
+    return in_order(wanted, get, access.transfer)
+
+
+def in_order(
+    wanted: Iterable[Wanted], get: Callable[[Wanted, Transfer], bytes], patient: Transfer
+) -> Iterator[tuple[Wanted, bytes | OSError]]:
+    """What `get` fetches with the given patience, or its error, in the order of what is wanted.
+
+    `patient.parallel` are on their way at a time. When one was given up, the following ones are tried once
+    each until one succeeds: a server that is gone does not cost all its patience again and again.
     """
-    patient = access.transfer
     hasty = patient.model_copy(update={"tries": min(2, patient.tries)})
     policy = patient
 
-    def get(stretch: Stretch) -> bytes | OSError:
+    def attempt(one: Wanted) -> bytes | OSError:
         nonlocal policy
-        if stretch.stop <= stretch.start:
-            return b""
         try:
-            data, _ = fetch(remote(address(stretch.file), access), stretch.start, stretch.stop, policy)
+            data = get(one, policy)
         except OSError as error:
             if isinstance(error, GaveUp):
                 policy = hasty
@@ -69,12 +81,12 @@ def fetch_all(
         policy = patient
         return data
 
-    running: deque[tuple[Stretch, Future[bytes | OSError]]] = deque()
+    running: deque[tuple[Wanted, Future[bytes | OSError]]] = deque()
     stop = threading.Event()
     with ThreadPoolExecutor(patient.parallel, initializer=end_with, initargs=(stop,)) as pool:
         try:
-            for stretch in wanted:
-                running.append((stretch, pool.submit(get, stretch)))
+            for one in wanted:
+                running.append((one, pool.submit(attempt, one)))
                 if len(running) > patient.parallel:
                     first, future = running.popleft()
                     yield first, future.result()

@@ -12,6 +12,7 @@ from corpus.manifest import (
     FilesSource,
     JsonlSource,
     ParquetSource,
+    RepositoriesSource,
     StoreSource,
     WarcSource,
 )
@@ -21,11 +22,15 @@ from corpus.sources.dataset import Dataset
 from corpus.sources.files import Files
 from corpus.sources.jsonl import Jsonl
 from corpus.sources.parquet import Parquet
+from corpus.sources.repositories.source import Repositories
 from corpus.sources.stored import Stored
 from corpus.sources.warc import Warc
 
 CRAWL = "crawl"
 """Folder among the logs: lists of archives and look-ups, asked for once."""
+
+REPOSITORIES = "repositories"
+"""Folder among the logs: commits that names stood for, commits that were fetched, lists in order."""
 
 
 def build_source(manifest: CorpusManifest) -> Source:
@@ -39,6 +44,8 @@ def build_source(manifest: CorpusManifest) -> Source:
             source = CommonCrawl(options, name, Path(manifest.output) / LOGS / CRAWL)
         case FilesSource():
             source = Files(options, name)
+        case RepositoriesSource():
+            source = Repositories(options, name, Path(manifest.output) / LOGS / REPOSITORIES)
         case JsonlSource():
             source = Jsonl(options, name)
         case ParquetSource():

@@ -7,11 +7,13 @@ half an archive for a whole one.
 
 from __future__ import annotations
 
+import bz2
 import importlib
+import lzma
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from fastwarc.stream_io import Lz4Reader, ZstdReader
 
@@ -108,6 +110,27 @@ def unpack(raw: Tally) -> Iterator[Piece]:
         while head:
             yield head
             head = raw.read(CHUNK)
+    if raw.error is not None:
+        yield broken(raw.error, raw.count)
+
+
+def unpack_named(raw: Tally, path: str) -> Iterator[Piece]:
+    """`unpack`, and what is known by its name only: bzip2 (`.bz2`) and xz (`.xz`)."""
+    if path.lower().endswith((".bz2", ".xz")):
+        return _python(raw, bz2.BZ2File if path.lower().endswith(".bz2") else lzma.LZMAFile)
+    return unpack(raw)
+
+
+def _python(raw: Tally, opener: type[bz2.BZ2File] | type[lzma.LZMAFile]) -> Iterator[Piece]:
+    """bzip2 and xz, by the standard library."""
+    try:
+        with opener(cast(Any, raw)) as file:
+            while data := file.read1(CHUNK) if isinstance(file, lzma.LZMAFile) else file.read(CHUNK):
+                yield data
+    except (EOFError, OSError, lzma.LZMAError) as error:
+        if raw.error is None:
+            reason = "truncated" if isinstance(error, EOFError) else "corrupt_to_end"
+            yield Lost(reason, describe(error), raw.count)
     if raw.error is not None:
         yield broken(raw.error, raw.count)
 

@@ -1,0 +1,1 @@
+"""Repositories as documents: git, archives, lists of files to fetch."""

@@ -427,6 +427,7 @@ def english(testdata: Path, count: int) -> list[str]:
 def test_lines_are_those_that_datatrove_keeps(testdata: Path, tmp_path: Path) -> None:
     """Windows of three lines: the same units for both, so the same lines stay, but where ours folds
     otherwise: datatrove counts lines without a letter as units."""
+    pytest.importorskip("spacy")
     texts = [
         "\n".join(line for line in text.splitlines() if fold(line, FOLDS)) for text in english(testdata, 120)
     ]
@@ -439,6 +440,7 @@ def test_lines_are_those_that_datatrove_keeps(testdata: Path, tmp_path: Path) ->
 def test_sentences_agree_with_datatrove(testdata: Path, tmp_path: Path) -> None:
     """C4's three sentences on English text. datatrove has spaCy cut sentences, which may run over line ends;
     where both cut alike, the same words stay."""
+    pytest.importorskip("spacy")
     texts = [" ".join(text.splitlines()) for text in english(testdata, 60)]
     theirs = datatrove(texts, tmp_path)
     ours = run(tmp_path, texts, unit="sentence", least_documents=1)

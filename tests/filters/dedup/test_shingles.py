@@ -139,6 +139,7 @@ def test_similarities_are_datatroves_where_its_words_are_ours(testdata: Path, tm
     spaCy cuts "cannot", "dont" and "10km" in two, and ours does not: those words are taken out first. Pairs:
     a text and an edited copy, and a text and the next one.
     """
+    pytest.importorskip("spacy")
     theirs = datatroves(tmp_path)
     dice = random.Random(5)
     texts = []
@@ -164,6 +165,7 @@ def split_alike(theirs: MinhashDedupSignature, word: str, known: dict[str, bool]
 
 
 def test_what_spacy_cuts_otherwise_changes_similarities_little(testdata: Path, tmp_path: Path) -> None:
+    pytest.importorskip("spacy")
     theirs = datatroves(tmp_path)
     dice = random.Random(6)
     differences = []

@@ -324,7 +324,7 @@ _TABLE = (
     Language(
         "JavaScript",
         (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte"),
-        _lines(r"""\b(?:from|import|require)[ \t]*\(?[ \t]*["']([^"'\n]{1,300})["']"""),
+        _lines(r"""\b(?:from|import|require)[ \t]{0,9}\(?[ \t]{0,9}["']([^"'\n]{1,300})["']"""),
         _script,
     ),
     Language(
@@ -339,30 +339,30 @@ _TABLE = (
     Language(
         "Java",
         (".java",),
-        _lines(r"^[ \t]*import[ \t]+(?:static[ \t]+)?([\w.]+(?:\.\*)?)[ \t]*;"),
+        _lines(r"^[ \t]*import[ \t]+(?:static[ \t]+)?([\w.]{1,300}(?:\.\*)?)[ \t]*;"),
         _java,
-        _lines(r"^[ \t]*package[ \t]+([\w.]+)"),
+        _lines(r"^[ \t]*package[ \t]+([\w.]{1,300})"),
     ),
     Language(
         "Kotlin",
         (".kt", ".kts"),
-        _lines(r"^[ \t]*import[ \t]+([\w.]+(?:\.\*)?)"),
+        _lines(r"^[ \t]*import[ \t]+([\w.]{1,300}(?:\.\*)?)"),
         _java,
-        _lines(r"^[ \t]*package[ \t]+([\w.]+)"),
+        _lines(r"^[ \t]*package[ \t]+([\w.]{1,300})"),
     ),
     Language(
         "Scala",
         (".scala", ".sc"),
-        _lines(r"^[ \t]*import[ \t]+([\w.]+(?:\.\*)?)"),
+        _lines(r"^[ \t]*import[ \t]+([\w.]{1,300}(?:\.\*)?)"),
         _java,
-        _lines(r"^[ \t]*package[ \t]+([\w.]+)"),
+        _lines(r"^[ \t]*package[ \t]+([\w.]{1,300})"),
     ),
     Language(
         "C#",
         (".cs",),
-        _lines(r"^[ \t]*(?:global[ \t]+)?using[ \t]+(?:static[ \t]+)?([\w.]+)[ \t]*;"),
+        _lines(r"^[ \t]*(?:global[ \t]+)?using[ \t]+(?:static[ \t]+)?([\w.]{1,300})[ \t]*;"),
         _csharp,
-        _lines(r"^[ \t]*namespace[ \t]+([\w.]+)"),
+        _lines(r"^[ \t]*namespace[ \t]+([\w.]{1,300})"),
     ),
     Language(
         "Go",
@@ -375,7 +375,7 @@ _TABLE = (
         (".rs",),
         _lines(
             r"^[ \t]*(?:pub(?:\([^)\n]{1,60}\))?[ \t]+)?"
-            r"(?:mod[ \t]+(\w+)[ \t]*;|use[ \t]+((?:crate|super|self)::[\w:]+))"
+            r"(?:mod[ \t]+(\w+)[ \t]*;|use[ \t]+((?:crate|super|self)::[\w:]{1,300}))"
         ),
         _rust,
     ),
@@ -383,32 +383,34 @@ _TABLE = (
         "PHP",
         (".php",),
         _lines(
-            r"""\b(?:require|include)(?:_once)?[ \t]*\(?[ \t]*(?:__DIR__[ \t]*\.[ \t]*)?"""
+            r"""\b(?:require|include)(?:_once)?[ \t]{0,9}\(?[ \t]{0,9}(?:__DIR__[ \t]{0,9}\.[ \t]{0,9})?"""
             r"""["']([^"'\n]{1,300})["']"""
-            r"|^[ \t]*use[ \t]+(?:function[ \t]+|const[ \t]+)?(\\?[\w\\]+)"
+            r"|^[ \t]*use[ \t]+(?:function[ \t]+|const[ \t]+)?(\\?[\w\\]{1,300})"
         ),
         _php,
     ),
     Language(
         "Ruby",
         (".rb", ".rake"),
-        _lines(r"""^[ \t]*require(_relative)?[ \t]*\(?[ \t]*["']([^"'\n]{1,300})["']"""),
+        _lines(r"""^[ \t]*require(_relative)?[ \t]{0,9}\(?[ \t]{0,9}["']([^"'\n]{1,300})["']"""),
         _ruby,
     ),
     # perldoc.perl.org/functions/require: A::B is A/B.pm.
-    Language("Perl", (".pl", ".pm"), _lines(r"^[ \t]*(?:use|require)[ \t]+([A-Z][\w:]*)"), _dotted("{}.pm")),
+    Language(
+        "Perl", (".pl", ".pm"), _lines(r"^[ \t]*(?:use|require)[ \t]+([A-Z][\w:]{0,300})"), _dotted("{}.pm")
+    ),
     # lua.org/manual/5.4, package.path: ./?.lua and ./?/init.lua.
     Language(
         "Lua",
         (".lua",),
-        _lines(r"""\brequire[ \t]*\(?[ \t]*["']([\w./-]{1,200})["']"""),
+        _lines(r"""\brequire[ \t]{0,9}\(?[ \t]{0,9}["']([\w./-]{1,200})["']"""),
         _dotted("{}.lua", "{}/init.lua"),
     ),
     # haskell.org, report 2010, 5; GHC user's guide, "The search path".
     Language(
         "Haskell",
         (".hs",),
-        _lines(r"^import[ \t]+(?:safe[ \t]+)?(?:qualified[ \t]+)?([A-Z][\w.]*)"),
+        _lines(r"^import[ \t]+(?:safe[ \t]+)?(?:qualified[ \t]+)?([A-Z][\w.]{0,300})"),
         _dotted("{}.hs"),
     ),
     Language(

@@ -106,13 +106,13 @@ class Repositories:
             if not entries:
                 continue
             spans = [*self._cut(sizes)]
-            if held and self._full(files + len(sizes), size + sum(sizes)):
-                yield Task(tuple(held), size=size, records=files)
-                held, files, size = [], 0, 0
             if len(spans) > 1 and self.options.documents == "files":
                 for low, high in spans:
                     yield Task((item,), (low, high), sum(sizes[low:high]), high - low)
                 continue
+            if held and self._full(files + len(sizes), size + sum(sizes)):
+                yield Task(tuple(held), size=size, records=files)
+                held, files, size = [], 0, 0
             held.append(item)
             files, size = files + len(sizes), size + sum(sizes)
         if held:

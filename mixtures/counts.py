@@ -81,7 +81,9 @@ def measure(manifest: MixtureManifest) -> Measured:
     stores: dict[str, TokenStore] = {}
     for name, one in documents.items():
         if made is not None:
-            folder = tokenize.store_folder(manifest.output, name, tokenize.identity(one, made))
+            folder = tokenize.store_folder(
+                manifest.output, name, tokenize.identity(one, made, manifest.sources[name].fim)
+            )
             if (folder / "store.json").is_file():
                 stores[name] = TokenStore.open(folder)
                 continue

@@ -52,7 +52,9 @@ def content(planned: Plan, found: Measured) -> dict[str, Any]:
             "store": {"path": beside(store.folder), "sha256": store.digest},
             "documents": {"path": beside(documents.path), "digest": documents.digest},
             "measured": {"tokens": store.tokens, "documents": store.documents},
-            "stated": source.model_dump(mode="json", exclude={"address", "digest"}),
+            "stated": source.model_dump(
+                mode="json", exclude={"address", "digest", *(() if source.fim else ("fim",))}
+            ),
         }
     return {
         "format": FORMAT,

@@ -112,6 +112,29 @@ class Provenance(Model):
     """Whatever else a reader should know: where the figures come from, known gaps."""
 
 
+class FillInTheMiddle(Model):
+    """Cut documents in three and put the middle last, with sentinels between (arXiv 2207.14255)."""
+
+    rate: float = Field(default=0.5, gt=0, le=1)
+    """Share of the documents that are rearranged; the paper recommends 0.5 to 0.9."""
+    spm_rate: float = Field(default=0.5, ge=0, le=1)
+    """Share of suffix-prefix-middle among them; the others are prefix-suffix-middle."""
+    level: Literal["character", "token"] = "character"
+    """Cut the text anywhere, also within a token (the paper's choice), or between tokens."""
+    prefix: str = "<fim_prefix>"
+    """The sentinels: tokens of the vocabulary. These are StarCoder's (arXiv 2305.06161)."""
+    middle: str = "<fim_middle>"
+    suffix: str = "<fim_suffix>"
+    seed: int = Field(default=0, ge=0, lt=1 << 63)
+    """Other cuts."""
+
+    @model_validator(mode="after")
+    def _three(self) -> FillInTheMiddle:
+        if len({self.prefix, self.middle, self.suffix}) < 3:
+            raise ValueError("prefix, middle and suffix need three different tokens")
+        return self
+
+
 class Source(Model):
     """One immutable slice of data."""
 
@@ -121,6 +144,9 @@ class Source(Model):
     """The document store must have this digest (64 hex digits); a store that changed is refused."""
     select: Selection = Selection()
     format: Format = Format()
+    fim: FillInTheMiddle | None = None
+    """Fill in the middle, when documents are tokenised; none when left out. The end-of-document token must be
+    added (`tokenizer.add_eos`): it says that the middle is complete."""
     kind: Literal["natural", "rephrased", "synthetic", "translated", "sft"] = "natural"
     """How the text came about."""
     family: str = "web"
@@ -293,6 +319,9 @@ class MixtureManifest(Manifest):
                     )
             if phase.budget is not None and phase.budget.fraction is not None and self.budget is None:
                 raise ValueError(f"phase '{phase.name}' is a fraction of budget.tokens, which is not given")
+        for name, source in self.sources.items():
+            if source.fim is not None and not self.tokenizer.add_eos:
+                raise ValueError(f"source '{name}' has `fim`, which needs tokenizer.add_eos")
         names = [phase.name for phase in self.phases]
         if len(set(names)) < len(names):
             raise ValueError("two phases have the same name")

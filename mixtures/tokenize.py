@@ -26,7 +26,8 @@ from gristmill.base.progress import Progress, Silent
 from gristmill.base.workers import Workers, main_log
 from mixtures import tokenizer
 from mixtures.documents import Documents, local_documents
-from mixtures.manifest import MixtureManifest
+from mixtures.fim import Fim, encode, sentinels
+from mixtures.manifest import FillInTheMiddle, MixtureManifest
 from mixtures.tokenizer import TokenizerFile
 from mixtures.tokenstore import Identity, TokenStore, finish, part_footer, write_part
 
@@ -35,8 +36,8 @@ BATCH = 256
 _POLL = 0.2  # seconds between two looks at what the workers have done
 
 
-def identity(documents: Documents, made: TokenizerFile) -> Identity:
-    """What the token store of these documents under this tokenizer follows from."""
+def identity(documents: Documents, made: TokenizerFile, fim: FillInTheMiddle | None = None) -> Identity:
+    """What the token store of these documents under this tokenizer, so rearranged, follows from."""
     return Identity(
         documents=documents.digest,
         policy=documents.policy,
@@ -47,6 +48,7 @@ def identity(documents: Documents, made: TokenizerFile) -> Identity:
         eos_id=made.eos_id,
         add_bos=made.add_bos,
         add_eos=made.add_eos,
+        fim=Fim(**fim.model_dump()) if fim is not None else None,
     )
 
 
@@ -100,10 +102,9 @@ class WriteTokens(PipelineStep):
         with write_part(folder, part, identity) as writer:
             while batch := list(islice(documents, BATCH)):
                 with self.track_time("batch"):
-                    encodings = encoder.encode_batch_fast(
-                        [document.text for document in batch], add_special_tokens=False
-                    )
-                    tokens = writer.add([document.id for document in batch], [item.ids for item in encodings])
+                    texts = [(document.id, document.text) for document in batch]
+                    encoded = encode(encoder, texts, identity.fim)
+                    tokens = writer.add([document.id for document in batch], encoded)
                 self.stat_update("tokens", value=tokens, unit="batch")
                 if board is not None:
                     board[rank, 0] += len(batch)
@@ -134,7 +135,8 @@ def tokenize(manifest: MixtureManifest, workers: int = 1, progress: Progress | N
 def _tokenize(manifest: MixtureManifest, workers: int, progress: Progress) -> Tokenized:
     documents = local_documents(manifest)
     made = tokenizer.make(manifest, documents, progress)
-    identities = {name: identity(documents[name], made) for name in manifest.used}
+    _check_sentinels(manifest, made)
+    identities = {name: identity(documents[name], made, manifest.sources[name].fim) for name in manifest.used}
     folders = {name: store_folder(manifest.output, name, one) for name, one in identities.items()}
     reused = tuple(name for name in folders if (folders[name] / "store.json").is_file())
     for name in reused:
@@ -160,6 +162,14 @@ def _tokenize(manifest: MixtureManifest, workers: int, progress: Progress) -> To
         for name in folders
     }
     return Tokenized(made, stores, reused)
+
+
+def _check_sentinels(manifest: MixtureManifest, made: TokenizerFile) -> None:
+    """Raises UserError where a source needs sentinels that the tokenizer lacks."""
+    for name in manifest.used:
+        wanted = manifest.sources[name].fim
+        if wanted is not None:
+            sentinels(Fim(**wanted.model_dump()), tokenizer.load(made.path), f"sources.{name}.fim")
 
 
 def _run(

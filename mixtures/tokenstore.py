@@ -20,7 +20,7 @@ import contextlib
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 from gristmill.base.atomic import atomic_open, atomic_path, atomic_write
 from gristmill.base.digest import canonical_json, digest_json, sha256_file
 from gristmill.base.errors import UserError
+from mixtures.fim import Fim
 
 FORMAT = "gristmill token store"
 VERSION = 1
@@ -61,11 +62,24 @@ class Identity:
     eos_id: int | None
     add_bos: bool
     add_eos: bool
+    fim: Fim | None = None
+    """How documents are rearranged, if they are."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All of it as JSON; what is not rearranged does not speak of it."""
+        return {name: value for name, value in asdict(self).items() if name != "fim" or value is not None}
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Identity:
+        """From its JSON. Raises TypeError for what is none."""
+        fim = content.get("fim")
+        return cls(**{**content, "fim": Fim(**fim) if fim is not None else None})
 
     @property
     def key(self) -> str:
         """SHA-256 over all of it."""
-        return digest_json({"format": FORMAT, "version": VERSION, **asdict(self)})
+        return digest_json({"format": FORMAT, "version": VERSION, **self.content})
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -180,7 +194,7 @@ def finish(folder: Path, identity: Identity, parts: list[str]) -> TokenStore:
         "format": FORMAT,
         "version": VERSION,
         "key": identity.key,
-        "identity": asdict(identity),
+        "identity": identity.content,
         "dtype": f"uint{8 * identity.dtype.itemsize}",
         "documents": sum(part["documents"] for part in described),
         "tokens": sum(part["tokens"] for part in described),
@@ -226,7 +240,7 @@ class TokenStore:
             return cls(
                 folder=folder,
                 digest=hashlib.sha256(raw).hexdigest(),
-                identity=Identity(**content["identity"]),
+                identity=Identity.read(content["identity"]),
                 parts=tuple(str(part["part"]) for part in parts),
                 part_counts=tuple(
                     PartCounts(part["documents"], part["tokens"], part["empty"]) for part in parts

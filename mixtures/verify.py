@@ -15,6 +15,7 @@ from gristmill.base.errors import UserError
 from gristmill.base.progress import Progress, Silent
 from mixtures import tokenizer
 from mixtures.documents import Documents
+from mixtures.fim import encode
 from mixtures.lock import Lock, LockedSource, read_lock
 from mixtures.manifest import Selection, Source
 from mixtures.order import sequences_in
@@ -193,6 +194,6 @@ def _round_trip(name: str, lock: Lock, store: TokenStore, samples: int, report: 
     for part, row, id_, text in _sampled(name, lock, store, samples, report):
         begin, end = store.part_offsets(part)[row : row + 2].tolist()
         report.documents += 1
-        expected = [*head, *encoder.encode(text, add_special_tokens=False).ids, *tail]
+        expected = [*head, *encode(encoder, [(id_, text)], store.identity.fim)[0], *tail]
         if store.part_tokens(part)[begin:end].tolist() != expected:
             report.problems.append(f"{store.token_path(part)}: document {id_} has other tokens than its text")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from datatrove.data import Document
@@ -58,7 +58,9 @@ def header(path: str, form: str) -> str:
     return f"{before}{name}{behind}\n"
 
 
-def joined(found: list[Text], options: RepositoriesSource, source: str, ledger: Ledger) -> Iterator[Document]:
+def joined(
+    found: Iterable[Text], options: RepositoriesSource, source: str, ledger: Ledger
+) -> Iterator[Document]:
     """The documents of one commit.
 
     `metadata.files` holds path, id, `start` and `end` (characters of the document's text, without the header)

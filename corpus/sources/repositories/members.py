@@ -121,7 +121,7 @@ def texts(members: Iterable[Member], options: RepositoriesSource, ledger: Ledger
                 ledger.give_up(name, "connection_lost", describe(error))
 
 
-def repositories(found: Iterable[Text]) -> Iterator[list[Text]]:
-    """The files of one commit after the other's."""
+def repositories(found: Iterable[Text]) -> Iterator[Iterator[Text]]:
+    """The files of one commit after the other's; each lasts until the next is asked for."""
     for _, group in groupby(found, key=lambda one: (one.member.repo, one.member.commit)):
-        yield list(group)
+        yield group

@@ -181,7 +181,7 @@ def test_what_is_no_repository_is_a_clear_mistake(tmp_path: Path, monkeypatch: p
         source(tmp_path, roots=["/a/mill", "/b/mill.git"])
     with pytest.raises(UserError, match="no file matches"):
         source(tmp_path / "cache", roots=[str(tmp_path / "mill")], include=["*.xyz"]).tasks()
-    monkeypatch.setattr(git_module.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(UserError, match="git, which is not installed"):
         source(tmp_path, roots=[str(tmp_path / "mill")])
 

@@ -30,6 +30,7 @@ from filters.annotators.quality import Quality
 from filters.annotators.secrets import Secrets
 from filters.annotators.stats import Stats
 from filters.annotators.stop_words import StopWords
+from filters.annotators.syntax import SyntaxAnnotator
 from filters.annotators.url import UrlAnnotator
 from filters.annotators.url_key import UrlKey
 from filters.base import Annotator
@@ -61,6 +62,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "opt_out": OptOut,
     "stats": Stats,
     "stop_words": StopWords,
+    "syntax": SyntaxAnnotator,
     "url": UrlAnnotator,
     "url_key": UrlKey,
 }

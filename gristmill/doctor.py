@@ -42,6 +42,7 @@ OPTIONAL = {
     "datasets": ("datasets", "hub", "read Hub data sets"),
     "trafilatura": ("trafilatura", "extractors", "the engine `trafilatura`"),
     "justext": ("justext", "extractors", "the engine `justext`"),
+    "tree_sitter_language_pack": ("tree-sitter-language-pack", "code", "the annotator `syntax`"),
     "transformers": ("transformers", "classifiers", "quality classifiers that are transformers"),
     "kenlm": ("kenlm", "perplexity", "the annotator `perplexity`"),
     "s3fs": ("s3fs", "s3", "sources on S3"),

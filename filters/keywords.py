@@ -35,10 +35,14 @@ class Keywords:
         self.words = tuple(dict.fromkeys(word.lower() for word in words))
         self._table, self._longest = _automaton(self.words)
 
+    def places(self, code_points: CodePoints) -> tuple[Places, Places]:
+        """End of every occurrence and its keyword's number in `words`: int64[hits] twice, as `find` has them."""
+        return _scan(code_points, self._table, self._longest)
+
     def find(self, code_points: CodePoints) -> list[tuple[int, str]]:
         """Start and keyword of every occurrence, by their ends; of keywords that end at the same place the
         longest alone."""
-        ends, which = _scan(code_points, self._table, self._longest)
+        ends, which = self.places(code_points)
         return [
             (end - len(self.words[word]), self.words[word])
             for end, word in zip(ends.tolist(), which.tolist(), strict=True)

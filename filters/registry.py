@@ -23,6 +23,7 @@ from filters.annotators.license import License
 from filters.annotators.markup import Markup
 from filters.annotators.minhash import MinHash
 from filters.annotators.nemotron_cc import NemotronCC
+from filters.annotators.opencoder import OpenCoder
 from filters.annotators.opt_out import OptOut
 from filters.annotators.perplexity import Perplexity
 from filters.annotators.pii import Pii
@@ -55,6 +56,7 @@ ANNOTATORS: dict[str, type[Any]] = {
     "markup": Markup,
     "minhash": MinHash,
     "nemotron_cc": NemotronCC,
+    "opencoder": OpenCoder,
     "perplexity": Perplexity,
     "pii": Pii,
     "quality": Quality,

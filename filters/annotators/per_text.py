@@ -87,13 +87,18 @@ class PerRow(OneText):
         self.fill(view, values[index])
 
     def end(self, values: npt.NDArray[np.float64]) -> dict[str, pa.Array]:
-        by_column = np.ascontiguousarray(values.T)
-        missing = np.isnan(by_column)
-        by_column[missing] = 0
-        return {
-            column: pa.array(numbers, mask=absent).cast(kind)
-            for (column, kind), numbers, absent in zip(self.columns.items(), by_column, missing, strict=True)
-        }
+        return as_arrays(values, self.columns)
+
+
+def as_arrays(rows: npt.NDArray[np.float64], columns: Mapping[str, pa.DataType]) -> dict[str, pa.Array]:
+    """One array a column of rows of numbers; NaN becomes null."""
+    by_column = np.ascontiguousarray(rows.T)
+    missing = np.isnan(by_column)
+    by_column[missing] = 0
+    return {
+        column: pa.array(numbers, mask=absent).cast(kind)
+        for (column, kind), numbers, absent in zip(columns.items(), by_column, missing, strict=True)
+    }
 
 
 def ratio(part: float, whole: float) -> float | None:

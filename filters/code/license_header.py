@@ -35,14 +35,15 @@ _HINTS = (
     "icens",
     "ICENS",
     "icenc",
-    "ermission",
-    "edistribution",
-    "ublic domain",
-    "ublic Domain",
+    "ermission ",
+    "edistribution and",
     "SPDX",
     "GPL",
-    "warranty",
+    "public domain",
+    "UNLICENSE",
 )
+_BEFORE, _BEHIND = 300, 2_000
+"""Characters around a hint that are looked at: a text as long as BSD's follows its first words."""
 _MARKS = re.compile(r"(?m)^[\s/*#;%!<>|.:\"'{}()\[\]-]+|[\s*/#]+$")
 _SPACE = re.compile(r"\s+")
 _SAYS = re.compile(
@@ -121,20 +122,33 @@ def license_of_head(text: str) -> Found | None:
     An SPDX tag decides; else all that phrases and licence texts name holds together (AND), or is a choice
     where the words say so (OR).
     """
-    head = text[:HEAD]
-    if not any(hint in head for hint in _HINTS):
+    head = _near_hints(text[:HEAD])
+    if not head:
         return None
     tags = spdx_tags(head)
     if tags:
         return Found(tags, "spdx", 1.0)
-    if (
-        "icens" not in head
-        and "ICENS" not in head
-        and "icenc" not in head
-        and _TEXT.search(squeezed(head)) is None
-    ):
-        return None
     return license_of_words(head)
+
+
+def _near_hints(head: str) -> str:
+    """The parts of a head around words that every statement of a licence has: nearly all of a file is none."""
+    places = sorted(at for hint in _HINTS for at in _places(head, hint))
+    parts: list[tuple[int, int]] = []
+    for at in places:
+        start, end = max(0, at - _BEFORE), at + _BEHIND
+        if parts and start <= parts[-1][1]:
+            parts[-1] = (parts[-1][0], end)
+        else:
+            parts.append((start, end))
+    return "\n".join(head[start:end] for start, end in parts)
+
+
+def _places(head: str, hint: str) -> Iterator[int]:
+    at = head.find(hint)
+    while at >= 0:
+        yield at
+        at = head.find(hint, at + _BEFORE)
 
 
 def license_of_words(text: str) -> Found | None:

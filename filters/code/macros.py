@@ -1,10 +1,9 @@
 """C and C++ without what only the preprocessor understands, for a grammar that does not know the macros.
 
 A name in capitals beside a type, behind a parameter list or alone on a line is taken for an attribute or a
-statement that some header defines; of the branches of `#if` the first is kept. What is left is the file's own code
-as a compiler may see it: whether it parses says what a grammar can say about such a file.
+statement that some header defines; of the branches of `#if` the first is kept. What is left is the file's
+own code as a compiler may see it: whether it parses says what a grammar can say about such a file.
 """
-# ruff: noqa: E501 (a pattern, a line)
 
 from __future__ import annotations
 
@@ -95,8 +94,8 @@ def _without_comments(text: str) -> str:
 
 
 def _branches(text: str) -> str:
-    """Without directives, and of the branches of each condition the first that is not for the other language or
-    switched off (`#if 0`)."""
+    """Without directives, and of the branches of each condition the first that is not for the other
+    language or switched off (`#if 0`)."""
     kept: list[str] = []
     state: list[tuple[bool, bool]] = []  # of each condition: this branch is kept; one was
     closed = at = 0  # conditions whose branch is not kept; where the text behind the last directive begins

@@ -36,7 +36,7 @@ class Keywords:
         self._table, self._longest = _automaton(self.words)
 
     def places(self, code_points: CodePoints) -> tuple[Places, Places]:
-        """End of every occurrence and its keyword's number in `words`: int64[hits] twice, as `find` has them."""
+        """Ends of all occurrences and numbers of their keywords in `words`, as `find` has them: int64."""
         return _scan(code_points, self._table, self._longest)
 
     def find(self, code_points: CodePoints) -> list[tuple[int, str]]:

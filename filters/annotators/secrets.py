@@ -11,16 +11,15 @@ import base64
 import binascii
 import functools
 import json
-import math
 import re
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 
 from filters.annotators.per_text import PerText
 from filters.base import TextView
+from filters.credentials import PLACEHOLDER, WORDS, credential_at, entropy, runs
 from filters.findings import SPANS, Finding, disjoint, rows
 from filters.keywords import Keywords
 from filters.masking import exhaust
@@ -114,24 +113,8 @@ TOKENS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 """Kind to the beginnings of its tokens and the pattern of a whole one."""
 
-ASSIGNED = {
-    **dict.fromkeys(("password", "passwd", "passphrase", "pwd"), "password"),
-    **dict.fromkeys(("secret", "token", "api_key", "apikey", "api-key", "access_key", "accesskey"), "key"),
-    **dict.fromkeys(
-        ("auth_key", "authkey", "private_key", "encryption_key", "credential", "signing_key"), "key"
-    ),
-}
-"""Words that stand before a credential, and the kind of what they are given."""
-
 MIN_ENTROPY_TOKEN = 2.5
 """Bits a character under which a token of the right shape is a placeholder ("ghp_xxxxxxxx")."""
-MIN_ENTROPY_KEY = 3.5
-"""Bits a character of an assigned value that counts as a key: a random one of 20 characters in base 64 has
-4.1, in hexadecimal 3.5; English words have less than 3.5."""
-MIN_ENTROPY_HEX = 3.0
-"""The same for hexadecimal digits, of which there are 16 (4 bits at most)."""
-MIN_HEX = 32
-"""Hexadecimal digits of a key of 128 bits; shorter ones are tokens of assemblies, revisions, colours."""
 _MAX_BLOCK = 20_000
 """Characters of the longest private key that is looked for (RSA of 16,384 bits: 12,700)."""
 
@@ -141,35 +124,20 @@ _KEY_BODY = re.compile(
 )
 _JWT = re.compile(r"eyJ[\w-]{8,1000}\.[\w-]{8,4000}\.[\w-]{16,1000}", re.ASCII)
 _URL_PASSWORD = re.compile(r"://[^\s:/@\"'<>`]{0,64}:([^\s:/@\"'<>`]{3,128})@[A-Za-z0-9\[_]")
-_ASSIGNMENT = re.compile(
-    r"[\w.-]{0,32}[\"']?\]?\s{0,3}(?::\s?=|=>|==?|:)\s{0,3}[brfu]{0,2}(?:([\"'`])([^\s\"'`]{8,200})\1"
-    r"|(?<=[=:\s])([\w+/=.~!@#$%^&*-]{12,200})(?![^\s]))",
-    re.ASCII,
-)
-_ENVIRONMENT = re.compile(r"(?:^|[\n\r]|export |set |ENV |ARG |-e )[ \t]*[A-Z][A-Z0-9_]{0,64}$")
-_PLACEHOLDER = re.compile(
-    r"(?i)example|sample|dummy|placeholder|change.?me|your.?|insert|redacted|fake|test|todo|xxx|\.\.\.|\*\*\*|123456|abcdef"
-    r"|[<>{}]|^\$|\$\(|%[sdr(]|^[a-z_.-]+$|password|passwd|secret|none|null|true|false|undefined|://|\(|\)"
-)
-_HEX = re.compile(r"[0-9a-fA-F]+")
-_IDENTIFIER = re.compile(
-    r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|/.*|\w+\[.*"
-)
-_SEGMENT = re.compile(r"[A-Z]+[a-z]*|[a-z]+|[0-9]+")
 
 
 class Secrets(PerText):
     """Credentials, by what they are and where.
 
     secrets.tokens: tokens with a provider's prefix; .private_keys: blocks in PEM; .jwts: signed JSON web
-    tokens; .passwords: in URLs, and assigned to a word such as "password"; .keys: random-looking values
-    assigned to a word such as "secret". secrets.spans: where all these stand, in order, without overlaps:
-    start and end in code points, and the kind (a name such as `github_token`, or `private_key`, `jwt`,
-    `url_password`, `password`, `key`).
+    tokens; .passwords: in URLs, connection strings, settings, headers and command lines, and assigned to a
+    word such as "password"; .keys: random-looking values assigned to a word such as "secret".
+    secrets.spans: where all these stand, in order, without overlaps: start and end in code points, and the
+    kind (a name such as `github_token`, or `private_key`, `jwt`, `url_password`, `password`, `key`).
     """
 
     name = "secrets"
-    version = "1"
+    version = "2"
     columns = {
         "secrets.tokens": pa.int64(),
         "secrets.private_keys": pa.int64(),
@@ -203,7 +171,7 @@ def _automaton() -> tuple[Keywords, dict[str, list[tuple[str, re.Pattern[str]]]]
         compiled = re.compile(rf"(?:{pattern})(?![\w-])", re.ASCII)
         for beginning in beginnings:
             judges.setdefault(beginning.lower(), []).append((kind, compiled))
-    return Keywords([*judges, *ASSIGNED, "-----begin ", "eyj", "://"]), judges
+    return Keywords([*judges, *WORDS, "-----begin ", "eyj", "://"]), judges
 
 
 def find(view: TextView) -> list[Finding]:
@@ -229,11 +197,11 @@ def _judge(
 ) -> Finding | None:
     if word in judges:
         return _token(text, at, judges[word])
-    if word in ASSIGNED:
-        return _assigned(text, at, at + len(word), ASSIGNED[word])
+    if word in WORDS:
+        return credential_at(text, at, word)
     if word == "://":
         match = _URL_PASSWORD.match(text, at)
-        if match is not None and not _PLACEHOLDER.search(match[1]):
+        if match is not None and not PLACEHOLDER.search(match[1]):
             return match.start(1), match.end(1), "url_password"
         return None
     if word == "eyj":
@@ -252,7 +220,7 @@ def _token(text: str, at: int, candidates: list[tuple[str, re.Pattern[str]]]) ->
         if match is None or start is None:
             continue
         token = match[0]
-        if "EXAMPLE" not in token.upper() and entropy(token) >= MIN_ENTROPY_TOKEN and not _runs(token):
+        if "EXAMPLE" not in token.upper() and entropy(token) >= MIN_ENTROPY_TOKEN and not runs(token):
             return start, match.end(), kind
     return None
 
@@ -274,68 +242,6 @@ def _before(text: str, at: int, kind: str) -> int | None:
 
 _DIGITS_BEFORE = re.compile(r"(?<!\w)(\d{8,10})$", re.ASCII)
 _LETTERS_BEFORE = re.compile(r"(?<!\w)(\w{14})$", re.ASCII)
-
-
-def _assigned(text: str, at: int, end: int, kind: str) -> Finding | None:
-    match = _ASSIGNMENT.match(text, end)
-    if match is None:
-        return None
-    quoted = match[1] is not None
-    group = 2 if quoted else 3
-    value = match[group]
-    if not quoted:
-        # Bare values are taken where a line sets a variable of the environment, or a file of settings a
-        # field.
-        name = text[max(0, at - 72) : end]
-        if not _ENVIRONMENT.search(name) and not _SETTING.search(name):
-            return None
-    if _PLACEHOLDER.search(value) or _IDENTIFIER.fullmatch(value) or _is_words(value):
-        return None
-    if kind == "password" and quoted:
-        return (match.start(group), match.end(group), kind) if _kinds(value) >= 3 else None
-    return (match.start(group), match.end(group), kind) if _is_random(value) else None
-
-
-_SETTING = re.compile(r"(?:^|[\n\r])[ \t]*[a-z][a-z0-9_.-]{0,64}$")
-
-
-def _is_words(value: str) -> bool:
-    """Whether it is made of words in any usual manner (camelCase, snake_case, A-B): pieces of the same
-    class of characters are three characters long in the mean; those of random ones half that."""
-    segments = _SEGMENT.findall(value)
-    return bool(segments) and sum(map(len, segments)) >= 3 * len(segments)
-
-
-def _is_random(value: str) -> bool:
-    if len(value) < 16 or not any(c.isdigit() for c in value) or _runs(value):
-        return False
-    if _HEX.fullmatch(value):
-        return len(value) >= MIN_HEX and entropy(value) >= MIN_ENTROPY_HEX
-    return entropy(value) >= MIN_ENTROPY_KEY and _kinds(value) >= 2
-
-
-def _kinds(value: str) -> int:
-    """How many of small letters, capitals, digits and marks occur."""
-    return (
-        any(c.islower() for c in value)
-        + any(c.isupper() for c in value)
-        + any(c.isdigit() for c in value)
-        + any(not c.isalnum() for c in value)
-    )
-
-
-def _runs(value: str) -> bool:
-    """Whether six neighbours are equal or count up or down: nobody's random key."""
-    steps = [ord(b) - ord(a) for a, b in pairwise(value)]
-    return any(
-        steps[i] in (-1, 0, 1) and len(set(steps[i : i + 5])) == 1 for i in range(max(0, len(steps) - 4))
-    )
-
-
-def entropy(value: str) -> float:
-    """Shannon entropy of the characters of a string, in bits a character."""
-    counts = Counter(value)
-    return -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
 
 
 def _is_jwt(token: str) -> bool:

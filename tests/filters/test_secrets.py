@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.annotators.secrets import TOKENS, entropy, find
+from filters.annotators.secrets import TOKENS, find
 from filters.base import TextView, annotate_texts
+from filters.credentials import entropy
 from filters.masking import Masking
 from filters.registry import build_annotator
 from tests.filters.samples import real_texts

@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.annotators.code_language import path_of
+from filters.annotators.code_language import language_of, path_of
 from filters.base import TextView
+from filters.code.languages import languages
 from filters.code.license_header import license_of_file, license_of_head
 from filters.code.license_names import named
 from filters.code.repository_license import MAX_CHARACTERS, declared_license, is_license_file, permissive
@@ -38,7 +39,7 @@ class FileLicense:
         self, views: Sequence[TextView], documents: Sequence[Mapping[str, Any]]
     ) -> dict[str, pa.Array]:
         """One array a column, as long as the batch."""
-        rows = [_judge(view.text, document) for view, document in zip(views, documents, strict=True)]
+        rows = [_judge(view, document) for view, document in zip(views, documents, strict=True)]
         return {
             name: pa.array([row[index] for row in rows], kind)
             for index, (name, kind) in enumerate(self.columns.items())
@@ -46,17 +47,19 @@ class FileLicense:
 
 
 def _judge(
-    text: str, document: Mapping[str, Any]
+    view: TextView, document: Mapping[str, Any]
 ) -> tuple[str | None, str | None, bool | None, float | None]:
-    path = path_of(document)
-    found = (
-        license_of_file(text[:MAX_CHARACTERS]) if path and is_license_file(path) else license_of_head(text)
-    )
-    if found is not None:
-        return found.expression, found.source, permissive(found.expression), found.score
+    text, path = view.text, path_of(document)
     declared = declared_license(path, text) if path else None
     if declared is not None:
         return declared, "package", permissive(declared), 1.0
+    if path and is_license_file(path):
+        found = license_of_file(text[:MAX_CHARACTERS])
+    else:
+        language, _ = language_of(view, document)
+        found = license_of_head(text, languages()[language].syntax if language is not None else "plain")
+    if found is not None:
+        return found.expression, found.source, permissive(found.expression), found.score
     field = document.get("license")
     stated = named(field) if isinstance(field, str) else None
     if stated is not None:

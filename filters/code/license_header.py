@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from filters.code.lexer import COMMENT, kinds_of
 from filters.code.license_names import BSD, named
 from filters.code.license_text import match_texts
 from filters.code.spdx import judged
@@ -97,9 +100,10 @@ _LABEL = re.compile(
     r"(?:@licen[sc]e|\blicen[sc]e|__license__|:licen[sc]e) ?[:=]? ?[\"']?([a-z0-9][a-z0-9.+/ -]{1,48}[a-z0-9+])(?=$|[\"',;.(\n]|  )"
 )
 _LABELLED = re.compile(
-    r"(?m)^[\s/*#;%!<>|.\"'-]*(?:@licen[sc]e\s|(?:@|:|__)?licen[sc]e(?:__)?:?\s*[:=])\s*[\"']?([^\n\"',;]{2,60})",
+    r"(?m)^[ \t/*#;%!<>|.\"'-]*(?:@licen[sc]e[ \t]|(?:@|:|__)?licen[sc]e(?:__)?:?[ \t]*[:=])[ \t]*[\"']?([^\n\"',;]{2,60})",
     re.IGNORECASE,
 )
+_DECLARED = re.compile(r"(?m)^[ \t]*__licen[sc]e__[ \t]*=[ \t]*[\"']([^\"'\n]{2,60})")
 _NEGATED = re.compile(r"compatible with|similar to|incompatible|not (?:be )?(?:licen|cover)")
 _EXCEPTIONS = (
     (re.compile(r"bison parser skeleton|parser skeletons? created by bison|part or all of the bison"), "Bison-exception-2.2"),
@@ -116,19 +120,40 @@ _TEXT = re.compile(
 )
 
 
-def license_of_head(text: str) -> Found | None:
+def license_of_head(text: str, syntax: str = "plain") -> Found | None:
     """The licence that the first HEAD characters of a source file state, or None where they state none.
 
-    An SPDX tag decides; else all that phrases and licence texts name holds together (AND), or is a choice
-    where the words say so (OR).
+    An SPDX tag decides, wherever it stands; else all that phrases and licence texts in comments name, and a
+    line `__license__ = "MIT"`: it holds together (AND), or is a choice where the words say so (OR).
+
+    Args:
+        syntax: the family of the file's comments (`filters.code.lexer`); with `plain` all is looked at.
     """
-    head = _near_hints(text[:HEAD])
-    if not head:
+    head = text[:HEAD]
+    near = _near_hints(head)
+    if not near:
         return None
-    tags = spdx_tags(head)
+    tags = spdx_tags(near)
     if tags:
         return Found(tags, "spdx", 1.0)
-    return license_of_words(head)
+    if syntax == "plain":
+        return license_of_words(near)
+    found = license_of_words(_near_hints(_comments(head, syntax)))
+    if found is None and (declared := _DECLARED.search(near)) is not None:
+        expression = named(declared[1])
+        found = Found(expression, "phrase", 1.0) if expression is not None else None
+    return found
+
+
+def _comments(head: str, syntax: str) -> str:
+    """What stands in comments, a line each."""
+    code_points = np.frombuffer(head.encode("utf-32-le", "replace"), np.uint32).copy()
+    comment = kinds_of(code_points, syntax) == COMMENT
+    # The character behind a comment is its line's end.
+    kept = comment | np.concatenate(([False], comment[:-1]))
+    code_points[~comment] = ord("\n")
+    comments: str = code_points[kept].tobytes().decode("utf-32-le")
+    return comments
 
 
 def _near_hints(head: str) -> str:

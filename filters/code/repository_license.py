@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import PurePosixPath
@@ -57,6 +57,13 @@ def is_license_file(path: str) -> bool:
     return len(parts := PurePosixPath(path).parts) > 1 and parts[-2].lower() in ("licenses", "licences")
 
 
+def may_state_license(path: str) -> bool:
+    """Whether `repository_license` looks at a file of that path."""
+    if "/" in path:
+        return path.count("/") == 1 and path.lower().startswith("licen") and is_license_file(path)
+    return is_license_file(path) or _reader(path) is not None
+
+
 def repository_license(files: Mapping[str, str]) -> RepositoryLicense | None:
     """The licence of a repository from its files at the root (and in `LICENSES/`), by path; others are looked
     over. None where nothing says."""
@@ -82,8 +89,7 @@ def repository_license(files: Mapping[str, str]) -> RepositoryLicense | None:
 def _of_license_files(files: Mapping[str, str]) -> tuple[str, str] | None:
     found: dict[str, str] = {}
     for path, text in sorted(files.items()):
-        depth = path.count("/")
-        if is_license_file(path) and (depth == 0 or (depth == 1 and path.lower().startswith("licen"))):
+        if is_license_file(path) and may_state_license(path):
             stated = license_of_file(text[:MAX_CHARACTERS])
             if stated is not None:
                 found[path] = stated.expression
@@ -125,8 +131,7 @@ def declared_license(path: str, text: str) -> str | None:
     setup.py, METADATA and PKG-INFO, package.json, bower.json, composer.json, Cargo.toml, pom.xml,
     gemspecs, cabal files, DESCRIPTION of R, META.yml. None for other files, and where nothing is declared
     or it cannot be read."""
-    name = PurePosixPath(path).name
-    reader = _READERS.get(name.lower()) or _READERS.get(PurePosixPath(name).suffix.lower())
+    reader = _reader(path)
     if reader is None:
         return None
     try:
@@ -138,6 +143,11 @@ def declared_license(path: str, text: str) -> str | None:
         if expression is not None:
             return expression
     return None
+
+
+def _reader(path: str) -> Callable[[str], Iterable[str]] | None:
+    name = PurePosixPath(path).name.lower()
+    return _READERS.get(name) or _READERS.get(PurePosixPath(name).suffix)
 
 
 def _toml(text: str) -> Iterable[str]:
@@ -204,7 +214,7 @@ def _fields(text: str) -> Iterable[str]:
     )
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str], Iterable[str]]] = {
     "pyproject.toml": _toml,
     "cargo.toml": _toml,
     "setup.cfg": _setup,

@@ -33,6 +33,7 @@ from corpus.sources.repositories.git import (
 )
 from corpus.sources.repositories.joined import joined
 from corpus.sources.repositories.members import Member, Text, largest, repositories, texts
+from corpus.sources.repositories.stated import stated_license
 from corpus.transfer import reason_of
 from gristmill.base.atomic import atomic_write
 from gristmill.base.digest import stable_id
@@ -96,7 +97,7 @@ class Repositories:
                 continue
             try:
                 repository = Repository(root.path)
-                entries = self._entries(repository, commit)
+                entries = self._asked(repository.entries(commit))
                 sizes = [
                     min(bytes_, largest(entry.path, self.options))
                     for entry, bytes_ in zip(entries, repository.sizes(entries), strict=True)
@@ -130,11 +131,11 @@ class Repositories:
             total += size
         yield low, len(sizes)
 
-    def _entries(self, repository: Repository, commit: str) -> list[Entry]:
-        """What is asked for of a commit; submodules in any case, for they are always left out."""
+    def _asked(self, listed: list[Entry]) -> list[Entry]:
+        """What is asked for of a commit's files; submodules in any case, for they are always left out."""
         return [
             entry
-            for entry in repository.entries(commit)
+            for entry in listed
             if self.wanted(entry.path) or (entry.mode == SUBMODULE and not matches(entry.path, self.exclude))
         ]
 
@@ -191,13 +192,15 @@ class Repositories:
                 repository = fetched(root.path, commit, self.cache, limit, self.options.transfer)
             else:
                 repository = Repository(root.path)
-            entries = self._entries(repository, commit)
+            listed = repository.entries(commit)
         except OSError as error:
             ledger.give_up(item.name, reason_of(error, "cannot_open"), describe(error))
             return
+        entries = self._asked(listed)
         with Blobs(repository) as blobs:
+            license_ = root.license or self.options.license or stated_license(listed, blobs)
             for entry in entries[slice(*span)] if span else entries:
-                member = Member(name, commit, entry.path, b"", license=root.license, language=root.language)
+                member = Member(name, commit, entry.path, b"", license=license_, language=root.language)
                 yield lists.git_file(member, entry, blobs, largest(entry.path, self.options))
 
     def _document(self, one: Text) -> Document:

@@ -146,6 +146,25 @@ def test_heads(head: str, expression: str, source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "syntax", "expression"),
+    [
+        ("# Licensed under the MIT license.\n", "python", "MIT"),
+        ('"""Module.\n\nLicensed under the MIT license.\n"""\n', "python", "MIT"),
+        ('__license__ = "BSD 3-Clause"\n', "python", "BSD-3-Clause"),
+        ('TEXT = "licensed under the MIT license"\n', "python", None),
+        ('x = "a"\nNAMES = {"mit license": "licensed under the Apache License, Version 2.0"}\n', "python", None),
+        ("<!-- Licensed under the MIT license. --><p>licensed under the GPL</p>\n", "html", "MIT"),
+        ('{"text": "licensed under the MIT license"}', "json", None),
+        ('NAME = "SPDX-License-Identifier: ISC"\n', "python", "ISC"),
+        ("Licensed under the MIT license.\n", "plain", "MIT"),
+    ],
+)  # fmt: skip
+def test_sentences_count_in_comments(head: str, syntax: str, expression: str | None) -> None:
+    found = license_of_head(head, syntax)
+    assert (found.expression if found else None) == expression
+
+
+@pytest.mark.parametrize(
     "head",
     [
         "import license\nlicense.check()\n",

@@ -14,12 +14,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from tokenizers import Tokenizer
+from typing import TYPE_CHECKING, Literal
 
 from gristmill.base.digest import stable_id
 from gristmill.base.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 Form = Literal["psm", "spm"]
 _WORD = 1 << 64

@@ -28,8 +28,14 @@ class Index:
         self.folders: dict[str, list[str]] = defaultdict(list)
         self._tails: dict[str, list[str]] = defaultdict(list)
         self._packages: dict[str, list[str]] = defaultdict(list)
+        self._folder_names: dict[str, set[str]] = defaultdict(set)
+        module = re.search(r"^module[ \t]+(\S+)", files.get("go.mod", ""), re.MULTILINE)
+        self.go_module = module[1] if module else None
+        """The path of the Go module that the repository is (go.dev/ref/mod, "Module paths")."""
         for path in sorted(files):
-            self.folders[dirname(path)].append(path)
+            folder = dirname(path)
+            self.folders[folder].append(path)
+            self._folder_names[folder.rpartition("/")[2]].add(folder)
             parts = path.rsplit("/", 2)
             self._tails[parts[-1]].append(path)
             if len(parts) > 1:
@@ -64,7 +70,8 @@ class Index:
     def folder(self, tail: str, near: str, endings: tuple[str, ...]) -> list[str]:
         """The files with these endings in the nearest folder that ends so."""
         tail = tail.strip("/")
-        alike = [name for name in self.folders if name == tail or name.endswith(f"/{tail}")]
+        named = self._folder_names.get(tail.rpartition("/")[2], ())
+        alike = [name for name in named if name == tail or name.endswith(f"/{tail}")]
         if not tail or not alike:
             return []
         chosen = min(alike, key=lambda name: (-_shared(f"{name}/", near), name.count("/"), name))
@@ -215,22 +222,14 @@ def _go(groups: tuple[str, ...], path: str, index: Index) -> Iterator[str]:
     """A package is a folder below the module's path, which go.mod names (go.dev/ref/mod, "Module paths")."""
     block, single = groups
     for name in re.findall(r'"([^"\n]+)"', block or single):
-        module = next(
-            (
-                match[1]
-                for match in [re.search(r"^module[ \t]+(\S+)", index.files.get("go.mod", ""), re.MULTILINE)]
-                if match
-            ),
-            None,
-        )
-        inner = name
-        if module is not None:
-            if not name.startswith(f"{module}/"):
+        if index.go_module is not None:
+            if not name.startswith(f"{index.go_module}/"):
                 continue
-            inner = name[len(module) + 1 :]
-        elif name.count("/") < 1:
+            inner = name[len(index.go_module) + 1 :]
+        elif "/" not in name:
             continue
         else:
+            # Most module paths are host, owner and name.
             inner = "/".join(name.split("/")[3:]) or name
         yield from (one for one in index.folder(inner, path, (".go",)) if not one.endswith("_test.go"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
@@ -17,10 +18,19 @@ def path_of(document: Mapping[str, Any]) -> str | None:
     return path.replace("\\", "/") if isinstance(path, str) and path else None
 
 
+_Found = tuple[str | None, Any, tuple[str | None, str | None]]
+_FOUND: WeakKeyDictionary[TextView, _Found] = WeakKeyDictionary()
+
+
 def language_of(view: TextView, document: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """A document's language and what told it, for all annotators of source files."""
-    declared = document.get("language")
-    return detect(path_of(document), view.text, declared if isinstance(declared, str) else None)
+    """A document's language and what told it, for all annotators of source files: looked for once a view."""
+    path, declared = path_of(document), document.get("language")
+    known = _FOUND.get(view)
+    if known is not None and known[:2] == (path, declared):
+        return known[2]
+    found = detect(path, view.text, declared if isinstance(declared, str) else None)
+    _FOUND[view] = (path, declared, found)
+    return found
 
 
 class CodeLanguage:

@@ -30,7 +30,7 @@ MIN_NEW = 0.5
 """Share of a reference's pairs that no licence found before may have: BSD-2-Clause is no second licence of
 a text of BSD-3-Clause."""
 VARIANT = re.compile(r"(?:BSD-[234]-Clause|MIT|X11|ISC)-(?!0$|CMU$)\S+")
-VARIANT_COST = 0.02
+VARIANT_COST = 0.04
 """Part of its pairs that a rare variant of a common licence must explain more than that licence: a name in
 a blank makes the common one resemble some variant."""
 MIN_WORDS = 15

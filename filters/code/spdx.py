@@ -198,7 +198,9 @@ def show(expression: Expression) -> str:
         return f"{expression[1]} WITH {expression[2]}"
     inner = expression[0]
     texts = list(dict.fromkeys(show(part) for part in _flat(expression)))
-    if inner == "AND" and len(texts) > 1:
+    if len(texts) == 1:
+        return texts[0]
+    if inner == "AND":
         texts = [f"({text})" if " OR " in text else text for text in texts]
     return f" {inner} ".join(texts)
 
@@ -209,9 +211,18 @@ def _flat(expression: Expression) -> list[Expression]:
         return [expression]
     parts: list[Expression] = []
     for part in expression[1]:
-        same = not isinstance(part, str) and part[0] == expression[0]
-        parts += _flat(part) if same else [part]
+        bare = _bare(part)
+        same = not isinstance(bare, str) and bare[0] == expression[0]
+        parts += _flat(bare) if same else [bare]
     return parts
+
+
+def _bare(expression: Expression) -> Expression:
+    """The one part of a combination whose parts are all the same, else the expression."""
+    if isinstance(expression, str) or expression[0] == "WITH":
+        return expression
+    parts = _flat(expression)
+    return parts[0] if len({show(part) for part in parts}) == 1 else expression
 
 
 def licenses(expression: Expression) -> list[str]:

@@ -52,7 +52,7 @@ def archive(testdata: Path) -> dict[str, str]:
         }
 
 
-def scenarios(files: dict[str, str]) -> Iterator[Case]:
+def scenarios(files: dict[str, str]) -> Iterator[tuple[Case, str]]:
     """licenseclassifier's scenarios: all licences of a text, whatever it is."""
     for path, text in sorted(files.items()):
         if "/v2/scenarios/" not in path or path.endswith(".md"):
@@ -61,12 +61,13 @@ def scenarios(files: dict[str, str]) -> Iterator[Case]:
         assert stated is not None, path
         names = {re.sub(r"-with-.*", "", name.strip()) for name in stated[1].split(",")}
         expected = frozenset(names - {"Copyright", ""})
-        found = license_of_file(text[stated.end() + 1 :])
+        body = text[stated.end() + 1 :]
+        found = license_of_file(body)
         got = bare(found.expression if found else None)
-        yield Case("licenseclassifier", PurePosixPath(path).name, expected, got, got == expected)
+        yield Case("licenseclassifier", PurePosixPath(path).name, expected, got, got == expected), body
 
 
-def fixtures(files: dict[str, str]) -> Iterator[Case]:
+def fixtures(files: dict[str, str]) -> Iterator[tuple[Case, str]]:
     """licensee's fixtures: repositories with a licence of its 47. What it calls "other" it knows no name
     for, which says nothing of a list of 384; modified licences are cases of their own in the tests."""
     root = "licensee/spec/fixtures/"
@@ -81,10 +82,11 @@ def fixtures(files: dict[str, str]) -> Iterator[Case]:
             continue
         found = repository_license(own)
         got = bare(found.expression if found else None)
-        yield Case("licensee", name, frozenset({key}), got, {one.lower() for one in got} == {key})
+        text = "\n".join(text for path, text in sorted(own.items()) if is_license_file(path))
+        yield Case("licensee", name, frozenset({key}), got, {one.lower() for one in got} == {key}), text
 
 
-def packages() -> Iterator[Case]:
+def cases_of_packages() -> Iterator[tuple[Case, str]]:
     """Installed Python packages that declare a licence and come with its text: they agree when the texts
     hold a licence that is declared. "BSD" is any of its kind; a later version of what is declared "or
     later" will do."""
@@ -94,18 +96,20 @@ def packages() -> Iterator[Case]:
             continue
         text = metadata.read_text(encoding="utf-8", errors="replace")
         declared = declared_license("METADATA", text)
-        found = [
-            license_of_file(file.read_text(encoding="utf-8", errors="replace"))
+        texts = [
+            file.read_text(encoding="utf-8", errors="replace")
             for file in sorted(folder.rglob("*"))
             if file.is_file() and is_license_file(file.relative_to(folder).as_posix())
         ]
-        if declared is None or not found:
+        if declared is None or not texts:
             continue
+        found = [license_of_file(text) for text in texts]
         got = frozenset().union(*(bare(one.expression) for one in found if one is not None))
         expected = bare(declared)
         agrees = bool(expected & got) or (BSD in declared and any(one.startswith("BSD-") for one in got))
         for later in re.findall(r"((?:A|L)?GPL)-([\d.]+)-or-later", declared):
             agrees = agrees or any(one.startswith(f"{later[0]}-") and one[-3:] >= later[1] for one in got)
-        yield Case(
+        case = Case(
             "packages", HeaderParser().parsestr(text)["Name"], expected or frozenset({declared}), got, agrees
         )
+        yield case, "\n".join(texts)

@@ -24,7 +24,7 @@ from filters.code.repository_license import (
 )
 from filters.code.spdx import judged, level, licenses, parse_expression, show
 from filters.registry import build_annotator
-from tests.filters.code.license_cases import archive, fixtures, packages, scenarios
+from tests.filters.code.license_cases import archive, cases_of_packages, fixtures, scenarios
 
 MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy
 of this software and associated documentation files (the "Software"), to deal
@@ -206,7 +206,7 @@ def test_modified_licences_are_no_known_ones(testdata: Path) -> None:
 def test_agreement_with_what_others_determined(testdata: Path) -> None:
     """97 % of 270 cases; the benchmark lists the others."""
     files = archive(testdata)
-    cases = [*scenarios(files), *fixtures(files), *packages()]
+    cases = [case for case, _ in (*scenarios(files), *fixtures(files), *cases_of_packages())]
     wrong = [
         f"{case.name}: {sorted(case.expected)} found {sorted(case.found)}"
         for case in cases

@@ -75,11 +75,11 @@ def check(text: str, language: str) -> Syntax:  # noqa: PLR0911 (a parser, a ret
     if len(data) > MAX_BYTES:
         return Syntax(False, None, None, None)
     if language == "Python":
-        if _is_python(text):
+        if is_python(text):
             return Syntax(True, 0, 0.0, "python")
-        errors, share = _errors(_parser("python").parse(data))
+        errors, share = _errors(parser_of("python").parse(data))
         return Syntax(False, errors, share, "python")
-    tree = _parser(GRAMMARS[language]).parse(data)
+    tree = parser_of(GRAMMARS[language]).parse(data)
     if not tree.root_node.has_error:
         return Syntax(True, 0, 0.0, "tree-sitter")
     errors, share = _errors(tree)
@@ -87,7 +87,7 @@ def check(text: str, language: str) -> Syntax:  # noqa: PLR0911 (a parser, a ret
         plain = without_macros(text).encode("utf-8", "replace")
         # A header of C may be one of C++ behind `#ifdef __cplusplus`.
         for grammar in ("c", "cpp") if language == "C" else ("cpp",):
-            if not _parser(grammar).parse(plain).root_node.has_error:
+            if not parser_of(grammar).parse(plain).root_node.has_error:
                 return Syntax(True, errors, share, "macros")
     return Syntax(False, errors, share, "tree-sitter")
 
@@ -100,7 +100,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _is_python(text: str) -> bool:
+def is_python(text: str) -> bool:
     """Whether Python parses a text. Its symbol table is made too, which finds what the grammar alone lets
     through (two parameters of a name), for half the time of a syntax tree that Python could look at."""
     if len(text) > MAX_DOTTED and _DOTTED.search(text):
@@ -113,12 +113,13 @@ def _is_python(text: str) -> bool:
 
 
 @functools.cache
-def _parser(grammar: str) -> Any:
+def parser_of(grammar: str) -> Any:
+    """The parser of a grammar, made once a process. Raises UserError without the extra."""
     try:
         from tree_sitter_language_pack import get_parser
     except ImportError:
         raise missing_extra("tree-sitter-language-pack", "code", "the annotator 'syntax'") from None
-    return get_parser(grammar)  # type: ignore[arg-type]
+    return getparser_of(grammar)  # type: ignore[arg-type]
 
 
 def _errors(tree: Any) -> tuple[int, float]:

@@ -188,11 +188,11 @@ def test_without_the_extra_there_is_one_clear_line(monkeypatch: pytest.MonkeyPat
 
     from filters.code import syntax
 
-    syntax._parser.cache_clear()
+    syntax.parser_of.cache_clear()
     monkeypatch.setitem(sys.modules, "tree_sitter_language_pack", None)
     with pytest.raises(UserError, match=r"gristmill\[code\]"):
         check(RIGHT["Go"], "Go")
-    syntax._parser.cache_clear()
+    syntax.parser_of.cache_clear()
 
 
 @given(st.text(max_size=200), st.sampled_from(list(GRAMMARS)))

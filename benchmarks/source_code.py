@@ -205,7 +205,7 @@ def peers(cases: Cases, most: int) -> Iterator[tuple[str, float]]:
         print("spdx-matcher is not installed: pip install spdx-matcher")
     try:
         import identify.identify
-        import ukkonen  # noqa: F401
+        import ukkonen  # type: ignore[import-untyped]  # noqa: F401
 
         sides["identify"] = lambda text: _of_file(text, identify.identify.license_id)
     except ImportError:

@@ -119,7 +119,7 @@ def parser_of(grammar: str) -> Any:
         from tree_sitter_language_pack import get_parser
     except ImportError:
         raise missing_extra("tree-sitter-language-pack", "code", "the annotator 'syntax'") from None
-    return getparser_of(grammar)  # type: ignore[arg-type]
+    return get_parser(grammar)  # type: ignore[arg-type]
 
 
 def _errors(tree: Any) -> tuple[int, float]:

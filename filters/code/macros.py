@@ -22,7 +22,8 @@ _ATTRIBUTE = re.compile(
     r"|\b__(?:extension__|inline|inline__|forceinline|restrict|restrict__|volatile__|const|cdecl|stdcall|THROW\w*|wur|unused|user|iomem|init|exit"
     r"|BEGIN_DECLS|END_DECLS|BEGIN_NAMESPACE_\w+|END_NAMESPACE_\w+)\b(?![ \t]*\()"
 )  # fmt: skip
-_BEHIND = re.compile(rf"\)(?:\s*(?:{_CAPITALS}|__\w+|_[A-Z]\w+_){_ARGUMENTS}?)+(?=\s*[;{{])")
+# Each name whole: cut in two, "__a__b" could be read in as many ways as it has underscores.
+_BEHIND = re.compile(rf"\)(?:\s*\b(?>{_CAPITALS}|__\w+|_[A-Z]\w*_)\b{_ARGUMENTS}?){{1,9}}(?=\s*[;{{])")
 _BEFORE_BRACE = re.compile(rf"(?<=\w)[ \t]+{_CAPITALS}{_ARGUMENTS}(?=\s*[;{{])")
 _TYPED = re.compile(
     rf"(?<![\w.>#]){_CAPITALS}[ \t]*\(([A-Za-z_][\w \t*&:<>]*)\)(?=[ \t]*\*?[ \t]*[A-Za-z_]\w*[ \t]*[(\[;=,])"

@@ -161,7 +161,21 @@ def test_python_is_never_pushed_too_far(piece: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["#if\n", "ABC(", "ABC ", "/*", "(", 'extern "C" {', "__attribute__((", "\\\n", "<a,", '"']
+    "piece",
+    [
+        "#if\n",
+        "ABC(",
+        "ABC ",
+        "/*",
+        "(",
+        'extern "C" {',
+        ") __a__b__c__d__e__f__g__h__i__j__k__l__m__n__o",
+        "A_B_C_D_E ",
+        "__attribute__((",
+        "\\\n",
+        "<a,",
+        '"',
+    ],
 )
 def test_macros_of_any_text_are_resolved_soon(piece: str) -> None:
     began = time.process_time()

@@ -143,4 +143,6 @@ def _errors(tree: Any) -> tuple[int, float]:
             descend = False
         else:
             break
+    # An error in a node that the tree does not show is one all the same.
+    count = max(count, int(tree.root_node.has_error))
     return count, min(1.0, length / max(1, tree.root_node.end_byte))
